@@ -1,0 +1,4 @@
+//! ledgerq: a durable, single-node message broker with the semantics of Amazon SQS.
+
+pub mod disk;
+pub mod types;

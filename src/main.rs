@@ -1,0 +1,3 @@
+//! The `ledgerq` program.
+
+fn main() {}

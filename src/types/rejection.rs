@@ -1,0 +1,163 @@
+//! Why the broker refuses: a closed list, worded once, mapped once for each protocol.
+
+use super::{Millis, NameError, QueueName};
+
+/// A refusal. It changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A string is not a queue name.
+    #[error("{field}: {source}; given: {value:?}")]
+    QueueName {
+        /// The field of the request.
+        field: &'static str,
+        /// What was given, shortened.
+        value: String,
+        /// What is wrong with it.
+        source: NameError,
+    },
+    /// A number is beyond its limits.
+    #[error("{field} is {}, it can be {} to {}", unit.show(*value), unit.show(*min), unit.show(*max))]
+    OutOfRange {
+        /// The field of the request.
+        field: &'static str,
+        /// What was given.
+        value: u64,
+        /// The least that is allowed.
+        min: u64,
+        /// The most that is allowed.
+        max: u64,
+        /// What is counted.
+        unit: Unit,
+    },
+    /// A field is wrong in a way that is not a number.
+    #[error("{field} is {value:?}: {problem}")]
+    Malformed {
+        /// The field of the request.
+        field: &'static str,
+        /// What was given, shortened.
+        value: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A field that is needed is not there.
+    #[error("{field} is missing: {needed}")]
+    Missing {
+        /// The field of the request.
+        field: &'static str,
+        /// What is needed.
+        needed: &'static str,
+    },
+    /// There is no such queue.
+    #[error("queue {queue} does not exist")]
+    QueueNotFound {
+        /// Its name.
+        queue: QueueName,
+    },
+    /// There is such a queue with other settings.
+    #[error("queue {queue} already exists with another {setting}")]
+    QueueAlreadyExists {
+        /// Its name.
+        queue: QueueName,
+        /// The first setting that differs.
+        setting: &'static str,
+    },
+    /// A message is larger than its queue allows.
+    #[error("a message has {bytes} bytes, queue {queue} takes at most {bytes_max}")]
+    MessageTooLarge {
+        /// The queue.
+        queue: QueueName,
+        /// Body and attributes together.
+        bytes: u64,
+        /// The queue's limit.
+        bytes_max: u64,
+    },
+    /// The queue has as many leased messages as it may have.
+    #[error(
+        "queue {queue} has {in_flight_max} messages in flight, which is its limit; delete some or let leases run out"
+    )]
+    TooManyInFlight {
+        /// The queue.
+        queue: QueueName,
+        /// The limit.
+        in_flight_max: u64,
+    },
+    /// A string is no receipt handle of this broker.
+    #[error("the receipt handle {value:?} is not one of this broker's")]
+    ReceiptHandleInvalid {
+        /// What was given, shortened.
+        value: String,
+    },
+    /// A receipt handle of another queue, or of a queue that was deleted and made again.
+    #[error("the receipt handle is not of queue {queue} as it is now")]
+    ReceiptHandleOfAnotherQueue {
+        /// The queue that was asked.
+        queue: QueueName,
+    },
+    /// The message of a receipt handle is there, but not leased.
+    #[error("the message is not in flight: its lease has run out")]
+    MessageNotInFlight,
+    /// The message of a receipt handle is leased to a later receive.
+    #[error("the lease is over and another receive has the message")]
+    LeaseStale,
+    /// The message of a receipt handle does not exist any more.
+    #[error("the message does not exist any more")]
+    MessageNotFound,
+    /// A lease cannot last longer.
+    #[error("a lease can last until {max} after its receive, this one would last {value}")]
+    LeaseTooLong {
+        /// From the receive to the end that was asked for.
+        value: Millis,
+        /// The limit.
+        max: Millis,
+    },
+    /// The queue was purged a short while ago.
+    #[error(
+        "queue {queue} was purged less than {} ago; again in {retry_after}",
+        super::limits::PURGE_INTERVAL
+    )]
+    PurgeInProgress {
+        /// The queue.
+        queue: QueueName,
+        /// When it can be purged again.
+        retry_after: Millis,
+    },
+    /// More requests or bytes are under way than the broker holds.
+    #[error("the broker has {what} under way, which is its limit; try again")]
+    Overloaded {
+        /// The limit that was reached, with its value.
+        what: String,
+    },
+    /// There is no space on the disk for another message.
+    #[error("the disk is full: no sends until space is free; receives and deletes go on")]
+    DiskFull,
+    /// The broker is shutting down: the command was not accepted.
+    #[error("the broker is shutting down")]
+    ShuttingDown,
+    /// The broker has stopped in the middle: whether the command was done is not known.
+    #[error(
+        "the broker stopped before it could confirm; the request may or may not have been done"
+    )]
+    Unknown,
+}
+
+/// What a number in an [`Rejection::OutOfRange`] counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Milliseconds, shown as a duration.
+    Millis,
+    /// Bytes.
+    Bytes,
+    /// Entries, messages, characters.
+    Count,
+}
+
+impl Unit {
+    /// The number with its unit, as people write it.
+    pub fn show(self, value: u64) -> String {
+        match self {
+            Self::Millis => Millis::new(value).to_string(),
+            Self::Bytes => format!("{value} bytes"),
+            Self::Count => value.to_string(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the broker answers.
+
+use super::{Millis, Nonce, QueueId, QueueName, QueueSettings, Rejection, Seq, Timestamp};
+
+/// The answer to a command that was not refused. Lists hold one item for each entry, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing but that it is done.
+    Done,
+    /// One queue.
+    Queue(QueueView),
+    /// A page of queues.
+    Queues {
+        /// In ascending order of names.
+        queues: Vec<QueueView>,
+        /// Whether there are more after the last of these.
+        more: bool,
+    },
+    /// The outcome of each send.
+    Sent(Vec<Result<Sent, Rejection>>),
+    /// The messages that a receive leased; none if there were none.
+    Received(Vec<Leased>),
+    /// The outcome of each delete.
+    Deleted(Vec<Result<DeleteOutcome, Rejection>>),
+    /// The outcome of each change: when the lease ends now.
+    VisibilityChanged(Vec<Result<Timestamp, Rejection>>),
+}
+
+/// An accepted message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The message.
+    pub seq: Seq,
+}
+
+/// A message as one receive has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leased {
+    /// The queue.
+    pub queue: QueueId,
+    /// The message.
+    pub seq: Seq,
+    /// The lease.
+    pub nonce: Nonce,
+    /// When the lease ends unless it is changed.
+    pub until: Timestamp,
+    /// When the message was accepted.
+    pub sent_at: Timestamp,
+    /// When it was received for the first time.
+    pub first_received_at: Timestamp,
+    /// How often it has been received, this receive counted.
+    pub receive_count: u32,
+}
+
+/// What a delete did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeleteOutcome {
+    /// The message was there and is gone.
+    Deleted,
+    /// There was no such message any more.
+    AlreadyDeleted,
+    /// The lease was over; the message was left alone.
+    StaleLease,
+}
+
+/// A queue as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueView {
+    /// Its name.
+    pub name: QueueName,
+    /// Its incarnation.
+    pub id: QueueId,
+    /// Its settings.
+    pub settings: QueueSettings,
+    /// Its messages.
+    pub counts: QueueCounts,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its settings were last changed.
+    pub modified_at: Timestamp,
+}
+
+/// How many messages a queue has; exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Can be received now.
+    pub ready: u64,
+    /// Wait for their delay to pass.
+    pub delayed: u64,
+    /// Are leased.
+    pub in_flight: u64,
+    /// Since when the oldest of all of them is there; `None` if there is none.
+    pub oldest_age: Option<Millis>,
+}
