@@ -1,4 +1,8 @@
 //! ledgerq: a durable, single-node message broker with the semantics of Amazon SQS.
 
+pub mod broker;
+pub mod codec;
 pub mod disk;
+pub mod log;
+pub mod store;
 pub mod types;

@@ -113,3 +113,24 @@ pub enum DeleteMode {
     /// Delete it all the same, as SQS does on standard queues.
     Lenient,
 }
+
+impl Command {
+    /// Bytes of messages that the command carries.
+    pub fn payload_bytes(&self) -> u64 {
+        match self {
+            Self::Send { entries, .. } => {
+                entries.iter().map(|entry| entry.payload.stored_bytes()).sum()
+            }
+            Self::CreateQueue { .. }
+            | Self::GetQueue { .. }
+            | Self::ListQueues { .. }
+            | Self::UpdateQueue { .. }
+            | Self::DeleteQueue { .. }
+            | Self::PurgeQueue { .. }
+            | Self::Receive { .. }
+            | Self::Delete { .. }
+            | Self::ChangeVisibility { .. }
+            | Self::Return { .. } => 0,
+        }
+    }
+}

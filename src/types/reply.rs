@@ -1,6 +1,8 @@
 //! What the broker answers.
 
-use super::{Millis, Nonce, QueueId, QueueName, QueueSettings, Rejection, Seq, Timestamp};
+use super::{
+    LeaseRef, Millis, Nonce, QueueId, QueueName, QueueSettings, Rejection, Seq, Timestamp,
+};
 
 /// The answer to a command that was not refused. Lists hold one item for each entry, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,4 +93,11 @@ pub struct QueueCounts {
     pub in_flight: u64,
     /// Since when the oldest of all of them is there; `None` if there is none.
     pub oldest_age: Option<Millis>,
+}
+
+impl Leased {
+    /// The lease's names.
+    pub fn lease(&self) -> LeaseRef {
+        LeaseRef { queue: self.queue, seq: self.seq, nonce: self.nonce }
+    }
 }

@@ -1,0 +1,218 @@
+//! What the api calls: one method for each command, and what answers need on their way out.
+
+use bytes::Bytes;
+
+use super::{
+    Answer,
+    mailbox::{Mailbox, Unclaimed},
+    receipt::Receipts,
+};
+use crate::{
+    codec,
+    store::{BodyError, BodyRef},
+    types::{
+        Attribute, Command, DeleteMode, DeleteOutcome, LeaseRef, Leased, Lineage, MessageId,
+        Millis, Payload, QueueName, QueueView, Rejection, Reply, SendEntry, Sent, Seq,
+        SettingsPatch, Timestamp,
+    },
+};
+
+/// A broker that serves; cheap to clone.
+///
+/// Every method answers only what is durable. A refusal changed nothing, except
+/// [`Rejection::Unknown`], which says that the broker stopped in the middle.
+#[derive(Clone)]
+pub struct Handle {
+    mailbox: Mailbox,
+    receipts: Receipts,
+    lineage: Lineage,
+}
+
+/// What a receive brought. Unless it is claimed, dropping it returns the leases.
+#[must_use]
+pub struct Delivery {
+    /// The messages; none if there were none.
+    pub messages: Vec<Received>,
+    unclaimed: Unclaimed,
+}
+
+/// One received message.
+pub struct Received {
+    /// The lease and what goes with it.
+    pub leased: Leased,
+    body: BodyRef,
+}
+
+/// One outcome for each entry of a request, in order.
+type Outcomes<T> = Vec<Result<T, Rejection>>;
+
+impl Handle {
+    /// A handle that puts requests into `mailbox`.
+    pub fn new(mailbox: Mailbox, receipts: Receipts, lineage: Lineage) -> Self {
+        Self { mailbox, receipts, lineage }
+    }
+
+    /// Makes a queue; the same again with the same settings is a success.
+    pub async fn create_queue(
+        &self,
+        queue: QueueName,
+        settings: SettingsPatch,
+    ) -> Result<QueueView, Rejection> {
+        self.queue_view(Command::CreateQueue { queue, settings }).await
+    }
+
+    /// A queue's settings and counts.
+    pub async fn get_queue(&self, queue: QueueName) -> Result<QueueView, Rejection> {
+        self.queue_view(Command::GetQueue { queue }).await
+    }
+
+    /// Changes a queue's settings.
+    pub async fn update_queue(
+        &self,
+        queue: QueueName,
+        settings: SettingsPatch,
+    ) -> Result<QueueView, Rejection> {
+        self.queue_view(Command::UpdateQueue { queue, settings }).await
+    }
+
+    /// Up to `count_max` queues whose names begin with `prefix` and come after `after`, and
+    /// whether there are more.
+    pub async fn list_queues(
+        &self,
+        prefix: String,
+        after: Option<QueueName>,
+        count_max: usize,
+    ) -> Result<(Vec<QueueView>, bool), Rejection> {
+        match self.ask(Command::ListQueues { prefix, after, count_max }).await? {
+            Reply::Queues { queues, more } => Ok((queues, more)),
+            other => unreachable!("a list was answered with {other:?}"),
+        }
+    }
+
+    /// Deletes a queue with all its messages.
+    pub async fn delete_queue(&self, queue: QueueName) -> Result<(), Rejection> {
+        self.ask(Command::DeleteQueue { queue }).await.map(|_| ())
+    }
+
+    /// Deletes all messages of a queue.
+    pub async fn purge_queue(&self, queue: QueueName) -> Result<(), Rejection> {
+        self.ask(Command::PurgeQueue { queue }).await.map(|_| ())
+    }
+
+    /// Sends messages.
+    pub async fn send(
+        &self,
+        queue: QueueName,
+        entries: Vec<SendEntry>,
+    ) -> Result<Outcomes<Sent>, Rejection> {
+        match self.ask(Command::Send { queue, entries }).await? {
+            Reply::Sent(outcomes) => Ok(outcomes),
+            other => unreachable!("a send was answered with {other:?}"),
+        }
+    }
+
+    /// Leases up to `count_max` messages, waiting for a first one if asked to.
+    pub async fn receive(
+        &self,
+        queue: QueueName,
+        count_max: usize,
+        visibility_timeout: Option<Millis>,
+        wait: Option<Millis>,
+    ) -> Result<Delivery, Rejection> {
+        let command = Command::Receive { queue, count_max, visibility_timeout, wait };
+        let (Answer { reply, bodies }, unclaimed) = self.mailbox.ask(command).await?;
+        match reply? {
+            Reply::Received(leased) => {
+                let pairs = leased.into_iter().zip(bodies);
+                let messages = pairs.map(|(leased, body)| Received { leased, body }).collect();
+                Ok(Delivery { messages, unclaimed })
+            }
+            other => unreachable!("a receive was answered with {other:?}"),
+        }
+    }
+
+    /// Deletes leased messages.
+    pub async fn delete(
+        &self,
+        queue: QueueName,
+        leases: Vec<LeaseRef>,
+        mode: DeleteMode,
+    ) -> Result<Outcomes<DeleteOutcome>, Rejection> {
+        match self.ask(Command::Delete { queue, leases, mode }).await? {
+            Reply::Deleted(outcomes) => Ok(outcomes),
+            other => unreachable!("a delete was answered with {other:?}"),
+        }
+    }
+
+    /// Lets leases end the given time from now; tells when that is.
+    pub async fn change_visibility(
+        &self,
+        queue: QueueName,
+        entries: Vec<(LeaseRef, Millis)>,
+    ) -> Result<Outcomes<Timestamp>, Rejection> {
+        match self.ask(Command::ChangeVisibility { queue, entries }).await? {
+            Reply::VisibilityChanged(outcomes) => Ok(outcomes),
+            other => unreachable!("a visibility change was answered with {other:?}"),
+        }
+    }
+
+    /// The id by which clients know a message.
+    pub fn message_id(&self, seq: Seq) -> MessageId {
+        MessageId::new(self.lineage, seq)
+    }
+
+    /// The receipt handle of a received message.
+    pub fn receipt_handle(&self, leased: &Leased) -> String {
+        self.receipts.seal(&leased.lease())
+    }
+
+    /// The lease that a receipt handle names.
+    pub fn open_receipt_handle(&self, handle: &str) -> Result<LeaseRef, Rejection> {
+        self.receipts.open(handle)
+    }
+
+    /// The bytes of a message to send, checksummed.
+    pub fn payload(attributes: &[Attribute], body: Bytes) -> Payload {
+        let head = codec::encode_head(attributes);
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&head);
+        crc.update(&body);
+        let size = body.len() as u64 + attributes.iter().map(Attribute::bytes).sum::<u64>();
+        Payload { head, body, crc: crc.finalize(), size }
+    }
+
+    async fn queue_view(&self, command: Command) -> Result<QueueView, Rejection> {
+        match self.ask(command).await? {
+            Reply::Queue(view) => Ok(view),
+            other => unreachable!("a queue's view was answered with {other:?}"),
+        }
+    }
+
+    async fn ask(&self, command: Command) -> Result<Reply, Rejection> {
+        let (answer, unclaimed) = self.mailbox.ask(command).await?;
+        unclaimed.claim();
+        answer.reply
+    }
+}
+
+impl Delivery {
+    /// The reply is on its way to the client: the leases stay.
+    pub fn claim(self) {
+        self.unclaimed.claim();
+    }
+}
+
+impl Received {
+    /// The message's attributes and body, checked against its checksum. Waits for the device, if
+    /// it must, on a thread that may wait.
+    pub async fn content(&self) -> Result<(Vec<Attribute>, Bytes), BodyError> {
+        if let Some(content) = self.body.read_cached() {
+            return content;
+        }
+        let body = self.body.clone();
+        match tokio::task::spawn_blocking(move || body.read()).await {
+            Ok(content) => content,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+}

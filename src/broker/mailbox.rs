@@ -1,0 +1,174 @@
+//! The only queue in front of the state, bounded in requests and in bytes.
+//!
+//! The bound is on everything that is under way, from acceptance to the release of the answer, so
+//! that a slow disk makes callers wait or be refused, and never makes the process grow. A long
+//! poll counts for as long as it is parked, under a limit of its own.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+    mpsc,
+};
+
+use tokio::sync::oneshot;
+
+use super::{Answer, Event, Request, Waiter};
+use crate::types::{Command, LeaseRef, Leased, Rejection, Reply};
+
+/// How much may be under way at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Requests that are not long polls.
+    pub requests_max: u64,
+    /// Receives that may wait.
+    pub polls_max: u64,
+    /// Bytes of messages in requests.
+    pub bytes_max: u64,
+}
+
+/// Where callers put their requests.
+#[derive(Clone)]
+pub struct Mailbox {
+    events: mpsc::Sender<Event<Caller>>,
+    budget: Arc<Budget>,
+}
+
+/// A caller that waits for an answer.
+pub struct Caller {
+    arrival: oneshot::Sender<Arrival>,
+    /// Given back when the answer is released.
+    permit: Permit,
+    mailbox: mpsc::Sender<Event<Caller>>,
+}
+
+/// An answer as it reaches the caller. If nobody claims it, the leases in it are returned.
+pub struct Arrival {
+    answer: Answer,
+    unclaimed: Unclaimed,
+}
+
+/// Leases that go back to their queues unless somebody takes charge of them.
+pub struct Unclaimed {
+    leases: Vec<LeaseRef>,
+    mailbox: mpsc::Sender<Event<Caller>>,
+}
+
+struct Budget {
+    limits: Limits,
+    requests: AtomicU64,
+    polls: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// A share of the budget, for as long as it lives.
+struct Permit {
+    budget: Arc<Budget>,
+    poll: bool,
+    bytes: u64,
+}
+
+impl Mailbox {
+    /// A mailbox, and the end from which the owner's thread takes.
+    pub fn new(limits: Limits) -> (Self, mpsc::Receiver<Event<Caller>>) {
+        let (events, receiver) = mpsc::channel();
+        let zero = AtomicU64::default;
+        let budget = Budget { limits, requests: zero(), polls: zero(), bytes: zero() };
+        (Self { events, budget: Arc::new(budget) }, receiver)
+    }
+
+    /// Where threads that work for the owner report.
+    pub fn events(&self) -> mpsc::Sender<Event<Caller>> {
+        self.events.clone()
+    }
+
+    /// Hands a command to the owner and waits for its answer, which is durable when it comes.
+    ///
+    /// If the future is dropped before, the command may still be done; leases go back.
+    pub async fn ask(&self, command: Command) -> Result<(Answer, Unclaimed), Rejection> {
+        let permit = self.budget.clone().acquire(&command)?;
+        let (arrival, receiver) = oneshot::channel();
+        let caller = Caller { arrival, permit, mailbox: self.events.clone() };
+        let request = Request { command, waiter: Some(caller) };
+        self.events.send(Event::Request(request)).map_err(|_| Rejection::ShuttingDown)?;
+        match receiver.await {
+            Ok(Arrival { answer, unclaimed }) => Ok((answer, unclaimed)),
+            Err(_) => Err(Rejection::Unknown),
+        }
+    }
+}
+
+impl Waiter for Caller {
+    fn is_gone(&self) -> bool {
+        self.arrival.is_closed()
+    }
+}
+
+impl Caller {
+    /// Tells the caller. If he is gone, leases in the answer go back.
+    pub fn tell(self, answer: Answer) {
+        let leases = match &answer.reply {
+            Ok(Reply::Received(leased)) => leased.iter().map(Leased::lease).collect(),
+            _ => Vec::new(),
+        };
+        drop(self.permit);
+        let unclaimed = Unclaimed { leases, mailbox: self.mailbox };
+        // A caller that is gone drops the arrival, and with it what is unclaimed.
+        drop(self.arrival.send(Arrival { answer, unclaimed }));
+    }
+}
+
+impl Unclaimed {
+    /// The leases were handed over; they stay.
+    pub fn claim(mut self) {
+        self.leases.clear();
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if self.leases.is_empty() {
+            return;
+        }
+        let command = Command::Return { leases: std::mem::take(&mut self.leases) };
+        // An owner that is gone has no leases to end early: they run out by themselves.
+        let _ = self.mailbox.send(Event::Request(Request { command, waiter: None }));
+    }
+}
+
+impl Budget {
+    fn acquire(self: Arc<Self>, command: &Command) -> Result<Permit, Rejection> {
+        let poll =
+            matches!(command, Command::Receive { wait, .. } if wait.is_none_or(|w| !w.is_zero()));
+        let bytes = command.payload_bytes();
+        let (used, limit, what) = if poll {
+            (&self.polls, self.limits.polls_max, "waiting receives")
+        } else {
+            (&self.requests, self.limits.requests_max, "requests")
+        };
+        take(used, 1, limit, what)?;
+        if let Err(refused) = take(&self.bytes, bytes, self.limits.bytes_max, "bytes of requests") {
+            used.fetch_sub(1, Ordering::Relaxed);
+            return Err(refused);
+        }
+        Ok(Permit { budget: self, poll, bytes })
+    }
+}
+
+fn take(used: &AtomicU64, count: u64, limit: u64, what: &str) -> Result<(), Rejection> {
+    let before = used.fetch_add(count, Ordering::Relaxed);
+    // A single request larger than the whole budget must still pass when nothing else is there.
+    if before > 0 && before + count > limit {
+        used.fetch_sub(count, Ordering::Relaxed);
+        return Err(Rejection::Overloaded { what: format!("{limit} {what}") });
+    }
+    Ok(())
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let budget = &self.budget;
+        let used = if self.poll { &budget.polls } else { &budget.requests };
+        used.fetch_sub(1, Ordering::Relaxed);
+        budget.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

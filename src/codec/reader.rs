@@ -1,0 +1,109 @@
+//! A cursor over bytes that come from a disk: every step is checked.
+
+/// Why bytes are not what they should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes end in the middle of something.
+    #[error("the bytes end at {offset} in the middle of {what}")]
+    TooShort {
+        /// Where they end.
+        offset: usize,
+        /// What was being read.
+        what: &'static str,
+    },
+    /// A value that this version does not know.
+    #[error("{what} at {offset} is {value}, which this version does not know")]
+    Unknown {
+        /// Where it stands.
+        offset: usize,
+        /// What was being read.
+        what: &'static str,
+        /// The value.
+        value: u64,
+    },
+    /// A value that cannot be.
+    #[error("{what} at {offset} is not valid")]
+    Invalid {
+        /// Where it stands.
+        offset: usize,
+        /// What was being read.
+        what: &'static str,
+    },
+    /// Bytes left over.
+    #[error("{count} bytes are left over at {offset}")]
+    LeftOver {
+        /// Where they begin.
+        offset: usize,
+        /// How many there are.
+        count: usize,
+    },
+}
+
+/// Reads from the front of a slice and knows how far it came.
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, offset: 0 }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.offset == self.bytes.len()
+    }
+
+    pub(super) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    pub(super) fn take(
+        &mut self,
+        count: usize,
+        what: &'static str,
+    ) -> Result<&'a [u8], DecodeError> {
+        let rest = &self.bytes[self.offset..];
+        let Some(taken) = rest.get(..count) else {
+            return Err(DecodeError::TooShort { offset: self.bytes.len(), what });
+        };
+        self.offset += count;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
+        let offset = self.offset;
+        self.take(N, what)?.try_into().map_err(|_| DecodeError::Invalid { offset, what })
+    }
+
+    pub(super) fn u8(&mut self, what: &'static str) -> Result<u8, DecodeError> {
+        Ok(self.array::<1>(what)?[0])
+    }
+
+    pub(super) fn u16(&mut self, what: &'static str) -> Result<u16, DecodeError> {
+        Ok(u16::from_le_bytes(self.array(what)?))
+    }
+
+    pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
+        Ok(u32::from_le_bytes(self.array(what)?))
+    }
+
+    pub(super) fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
+        Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    /// Text behind a `u16` length.
+    pub(super) fn text(&mut self, what: &'static str) -> Result<&'a str, DecodeError> {
+        let offset = self.offset;
+        let length = usize::from(self.u16(what)?);
+        let bytes = self.take(length, what)?;
+        std::str::from_utf8(bytes).map_err(|_| DecodeError::Invalid { offset, what })
+    }
+
+    pub(super) fn finish(&self) -> Result<(), DecodeError> {
+        match self.bytes.len() - self.offset {
+            0 => Ok(()),
+            count => Err(DecodeError::LeftOver { offset: self.offset, count }),
+        }
+    }
+}

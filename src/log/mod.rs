@@ -1,0 +1,4 @@
+//! The log.
+
+/// A prepared segment.
+pub struct Prepared;
