@@ -1,4 +1,5 @@
 //! ledgerq: a durable, single-node message broker with the semantics of Amazon SQS.
 
 pub mod disk;
+pub mod log;
 pub mod types;
