@@ -4,6 +4,4 @@ pub mod broker;
 pub mod codec;
 pub mod disk;
 pub mod log;
-pub mod state;
-pub mod store;
 pub mod types;
