@@ -22,11 +22,16 @@ mod footer;
 mod frame;
 mod header;
 mod jobs;
+mod judge;
 mod le;
 mod position;
 mod recover;
 mod report;
+mod scan;
 mod settings;
+mod survey;
+#[cfg(test)]
+mod tests;
 mod writer;
 mod zeros;
 
@@ -37,7 +42,7 @@ pub use footer::{Footer, FooterEntry};
 pub use header::FORMAT_VERSION;
 pub use jobs::{PrepareJob, Prepared, SealJob, WriteJob};
 pub use position::{BodyPlace, FramePlace};
-pub use recover::recover;
+pub use recover::{Sink, recover};
 pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, TornTail};
 pub use settings::{
     FRAME_BYTES_MAX, SECTOR_BYTES, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,

@@ -1,0 +1,1 @@
+//! What the simulated disk promises beyond the traits.
