@@ -39,6 +39,10 @@ impl State {
         if queue.retention_due_at != Some(at) {
             return false;
         }
+        if self.retention_held {
+            queue.retention_due_at = None;
+            return false;
+        }
         let retention = queue.settings.retention;
         let is_over = |sent_at: Timestamp| sent_at.after(retention) <= at;
         let mut changed = false;
@@ -60,11 +64,20 @@ impl State {
         changed
     }
 
+    /// Lets retention go on where it was held; what is over goes at the next advance.
+    pub(super) fn release_retention(&mut self) {
+        self.retention_held = false;
+        let ids: Vec<QueueId> = self.queues.keys().copied().collect();
+        for id in ids {
+            self.schedule_retention(id);
+        }
+    }
+
     /// Sees to it that the queue's oldest message has its retention among the deadlines. What is
     /// there already may be early, which costs one look, but never late.
     pub(super) fn schedule_retention(&mut self, id: QueueId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        if queue.retention_due_at.is_some() {
+        if queue.retention_due_at.is_some() || self.retention_held {
             return;
         }
         if let Some(oldest) = queue.oldest_sent_at() {

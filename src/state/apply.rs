@@ -19,6 +19,8 @@ impl State {
         self.applied_lsn = lsn;
         match *record {
             Record::Tick => {}
+            Record::RetentionHeld => self.retention_held = true,
+            Record::RetentionReleased => self.release_retention(),
             Record::QueueCreated { queue, ref name, ref settings } => {
                 self.queue_created(queue, name, settings);
             }

@@ -66,6 +66,8 @@ pub struct State {
     applied_lsn: Lsn,
     /// The last time that was advanced to.
     now: Timestamp,
+    /// Whether messages outlive their retention, because the clock is in doubt.
+    retention_held: bool,
     /// Queues that may have more to receive than when this was last taken. Not part of what is
     /// true: it only says where to look.
     woken: Vec<QueueId>,
@@ -85,6 +87,7 @@ impl State {
             next_seq: Seq::new(1),
             applied_lsn: Lsn::default(),
             now: Timestamp::ZERO,
+            retention_held: false,
             woken: Vec::new(),
             garbage: Garbage::default(),
         }
@@ -103,6 +106,11 @@ impl State {
     /// The identity that the next message gets.
     pub fn next_seq(&self) -> Seq {
         self.next_seq
+    }
+
+    /// Whether messages outlive their retention until an operator agrees with the clock.
+    pub fn retention_held(&self) -> bool {
+        self.retention_held
     }
 
     /// When time alone will next change something; may be early, never late.

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::{State, queue::Queue};
-use crate::types::{Leased, QueueCounts, QueueId, QueueName, QueueView, Rejection, Seq};
+use crate::types::{Leased, Millis, QueueCounts, QueueId, QueueName, QueueView, Rejection, Seq};
 
 impl State {
     /// One queue.
@@ -43,6 +43,11 @@ impl State {
             first_received_at: touched.first_received_at,
             receive_count: touched.receive_count,
         })
+    }
+
+    /// A queue's incarnation, and how long its receives wait unless they say.
+    pub fn receive_wait(&self, name: &QueueName) -> Result<(QueueId, Millis), Rejection> {
+        self.named(name).map(|queue| (queue.id, queue.settings.receive_wait))
     }
 
     fn view(&self, queue: &Queue) -> QueueView {
