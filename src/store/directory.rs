@@ -9,7 +9,7 @@ use std::{io, io::IoSlice, sync::Arc};
 use super::{Identity, StoreError};
 use crate::{
     disk::{self, Access, Disk},
-    log::{self, SEGMENTS_DIR, Settings},
+    log::{self, SEGMENTS_DIR, SegmentId, Settings},
 };
 
 const LOCK: &str = "LOCK";
@@ -80,7 +80,7 @@ fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, StoreError> {
 
 fn has_segments(disk: &dyn Disk) -> Result<bool, StoreError> {
     match disk.list(SEGMENTS_DIR) {
-        Ok(names) => Ok(names.iter().any(|name| SegmentId::is_segment(name))),
+        Ok(names) => Ok(names.iter().any(|name| SegmentId::of_file(name).is_some())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(StoreError::io("list", SEGMENTS_DIR)(error)),
     }
