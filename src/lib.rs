@@ -4,5 +4,6 @@ pub mod broker;
 pub mod codec;
 pub mod disk;
 pub mod log;
+pub mod proto;
 pub mod store;
 pub mod types;
