@@ -11,3 +11,6 @@ pub mod receipt;
 pub use handle::{Delivery, Handle, Received};
 pub use message::{Answer, Event, Held, Request, Waiter};
 pub use receipt::Receipts;
+
+/// Why the bytes of a received message cannot be given.
+pub use crate::store::BodyError;
