@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod codec;
+pub mod config;
 pub mod disk;
 pub mod log;
 pub mod store;
