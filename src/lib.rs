@@ -5,5 +5,6 @@ pub mod codec;
 pub mod config;
 pub mod disk;
 pub mod log;
+pub mod proto;
 pub mod store;
 pub mod types;
