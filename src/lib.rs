@@ -1,6 +1,7 @@
 //! ledgerq: a durable, single-node message broker with the semantics of Amazon SQS.
 
 pub mod broker;
+pub mod client;
 pub mod codec;
 pub mod config;
 pub mod disk;

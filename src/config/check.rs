@@ -36,7 +36,7 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
-    fn within<T: PartialOrd + Display>(
+    fn within<T: PartialOrd + Display + Copy>(
         &self,
         key: &'static str,
         value: Option<T>,
