@@ -25,7 +25,8 @@ fn overloaded(reason: &str, retry_after: Duration) -> Error {
 
 #[track_caller]
 fn says(error: &Error, expected: &Expect) {
-    expected.assert_eq(&error.to_string());
+    // One line for users; cut here to the width of this file.
+    expected.assert_eq(&error.to_string().replace("; ", ";\n"));
 }
 
 #[test]
@@ -43,7 +44,9 @@ fn a_refusal_names_the_fields_that_its_sentence_does_not() {
     });
     says(
         &Error::from_status(&told, SERVER),
-        &expect!["the delay is too long; entries[3].delay: it can be 0s to 4d"],
+        &expect![[r#"
+            the delay is too long;
+            entries[3].delay: it can be 0s to 4d"#]],
     );
     let told = status(Code::InvalidArgument, "delay is 5d, it can be 0s to 4d", "X", |details| {
         details.add_bad_request_violation("delay", "delay is 5d, it can be 0s to 4d");
@@ -55,7 +58,9 @@ fn a_refusal_names_the_fields_that_its_sentence_does_not() {
 fn a_refusal_for_the_moment_says_when_to_try_again() {
     says(
         &overloaded("OVERLOADED", Duration::from_millis(1500)),
-        &expect!["the broker has 5 requests under way; try again in 1500ms"],
+        &expect![[r#"
+            the broker has 5 requests under way;
+            try again in 1500ms"#]],
     );
 }
 
@@ -67,10 +72,12 @@ fn an_unknown_outcome_is_told_as_such() {
     assert!(late.is_outcome_unknown());
     says(
         &late,
-        &expect![
-            "http://127.0.0.1:7420 did not answer in time; the request may or may not have been done"
-        ],
+        &expect![[r#"
+        http://127.0.0.1:7420 did not answer in time;
+        the request may or may not have been done"#]],
     );
+    let proxy = Error::from_status(&Status::unavailable("no healthy upstream"), SERVER);
+    assert!(proxy.is_outcome_unknown());
 }
 
 #[test]
