@@ -11,14 +11,17 @@
 //! * [`store`]: the data directory, and where each message lies in the log;
 //! * [`disk`]: the seam to the operating system, real and simulated;
 //! * [`clock`] and [`entropy`]: the only readers of time and chance;
-//! * [`server`]: the listener.
+//! * [`server`] and [`config`]: the listener, and what an operator sets;
+//! * [`client`]: the other end of the wire, for programs in Rust and for the command line.
 //!
 //! `docs/ARCHITECTURE.md` tells the same at more length.
 
 pub mod api;
 pub mod broker;
+pub mod client;
 pub mod clock;
 pub mod codec;
+pub mod config;
 pub mod disk;
 pub mod entropy;
 pub mod log;

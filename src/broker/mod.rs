@@ -20,11 +20,8 @@ pub use handle::{Delivery, Handle, Received};
 pub use message::{Answer, Event, Held, Request, Waiter};
 pub use owner::{Effect, Owner};
 pub use receipt::Receipts;
-<<<<<<< HEAD
 pub use run::{Broker, Fate};
 pub use start::{StartError, Started, start};
-=======
 
 /// Why the bytes of a received message cannot be given.
 pub use crate::store::BodyError;
->>>>>>> api
