@@ -24,8 +24,6 @@ use super::{Access, Disk, File, Medium, mmap};
 const DIRECTORY_MODE: u32 = 0o700;
 /// Files are for their owner alone.
 const FILE_MODE: u32 = 0o600;
-/// How many chunks one `pwritev` takes: Linux refuses more (`IOV_MAX`).
-const CHUNKS_PER_WRITE_MAX: usize = 1024;
 
 /// A data directory of the operating system's.
 #[derive(Clone, Debug)]
@@ -178,8 +176,8 @@ impl File for RealFile {
     }
 
     fn write_at(&self, offset: u64, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
-        let count = chunks.len().min(CHUNKS_PER_WRITE_MAX);
-        Ok(pwritev(&self.file, &chunks[..count], offset)?)
+        // rustix passes on at most as many chunks as Linux takes (`IOV_MAX`).
+        Ok(pwritev(&self.file, chunks, offset)?)
     }
 
     fn sync_data(&self) -> io::Result<()> {

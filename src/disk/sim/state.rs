@@ -209,7 +209,8 @@ impl State {
         chunks: &[IoSlice<'_>],
     ) -> io::Result<usize> {
         self.step(Operation::Write, |state, fault| {
-            let bytes: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.iter().copied()).collect();
+            let mut bytes = Vec::new();
+            chunks.iter().for_each(|chunk| bytes.extend_from_slice(chunk));
             let mut count = bytes.len();
             if let Some(Fault::ShortWrite(count_max) | Fault::CrashWithin(count_max)) = fault {
                 count = count.min(count_max);

@@ -125,6 +125,11 @@ fn a_directory_that_is_lost_takes_its_files_along() {
     assert_eq!(states_in_short(&disk), ["", "d/a=1"]);
     let crashed = disk.crash(&mut keep_none());
     assert_eq!(crashed.list("d").expect_err("it is lost").kind(), ErrorKind::NotFound);
+    assert_eq!(crashed.paths(), Vec::<String>::new());
+    disk.create("d/b").expect("the name is free");
+    assert_eq!(states_in_short(&disk), ["", "d/a=1", "d/a=1 d/b="]);
+    disk.unlink("d/b").expect("the file is there");
+    disk.sync_dir("d").expect("no fault is planned");
     disk.sync_dir("").expect("no fault is planned");
     assert_eq!(disk.file("d/a"), Some(b"1".to_vec()));
     assert_eq!(states_in_short(&disk), ["d/a=1"]);
@@ -139,6 +144,7 @@ fn an_unlinked_file_comes_back_until_its_directory_is_synced() {
     assert_eq!(states_in_short(&disk), ["", "a=1"]);
     disk.sync_dir("").expect("no fault is planned");
     assert_eq!(states_in_short(&disk), [""]);
+    assert!(disk.state().inodes.is_empty(), "what nothing leads to is forgotten");
 }
 
 #[test]

@@ -45,6 +45,8 @@ fn a_sector_written_again_after_a_failed_sync_becomes_durable() {
     write(&*file, 0, &[b'2'; 1024]).expect("there is space");
     assert_eq!(code(file.sync_data()), EIO);
     write(&*file, 1, b"3").expect("there is space");
+    file.drop_cache().expect("no fault is planned");
+    assert_eq!(read_open(&*file)[..3], *b"232", "what is dirty stays in the cache");
     file.sync_data().expect("one fault was planned");
     let bytes = disk.file("a").expect("it is durable");
     assert_eq!((bytes[0], bytes[1], bytes[512]), (b'2', b'3', b'1'));
@@ -128,6 +130,8 @@ fn a_fault_passes_by_what_it_does_not_suit() {
     file.sync_data().expect("a sync takes no space");
     disk.set_faults(Faults::none().at(Counter::Changes, 1, Fault::LyingSync));
     disk.unlink("a").expect("an unlink is not a sync");
+    disk.set_faults(Faults::none().at(Counter::Changes, 1, Fault::ShortWrite(0)));
+    disk.create_dir("d").expect("a directory is not written");
     assert_eq!(disk.fault_count(), 0);
 }
 
@@ -173,6 +177,9 @@ fn a_crash_within_a_write_leaves_its_beginning_in_the_cache() {
     let (disk, file) = planned(Counter::Writes, 1, Fault::CrashWithin(2));
     write(&*file, 0, b"2345").expect_err("the process ended");
     assert_eq!(read(&disk.kill(), "a")[..4], *b"2311");
+    let (disk, _file) = planned(Counter::Changes, 1, Fault::CrashWithin(2));
+    disk.unlink("a").expect_err("the process ended");
+    assert_eq!(disk.kill().paths(), ["a"], "only a write can be half done");
 }
 
 #[test]
