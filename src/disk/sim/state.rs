@@ -210,7 +210,9 @@ impl State {
     ) -> io::Result<usize> {
         self.step(Operation::Write, |state, fault| {
             let mut bytes = Vec::new();
-            chunks.iter().for_each(|chunk| bytes.extend_from_slice(chunk));
+            for chunk in chunks {
+                bytes.extend_from_slice(chunk);
+            }
             let mut count = bytes.len();
             if let Some(Fault::ShortWrite(count_max) | Fault::CrashWithin(count_max)) = fault {
                 count = count.min(count_max);
