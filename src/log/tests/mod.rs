@@ -1,4 +1,5 @@
 //! The log on the simulated disk: every rule with its trace, every crash, every damaged bit.
 
+mod crash;
 mod harness;
 mod round_trip;
