@@ -1,5 +1,6 @@
 //! The log on the simulated disk: every rule with its trace, every crash, every damaged bit.
 
 mod crash;
+mod files;
 mod harness;
 mod round_trip;
