@@ -24,7 +24,7 @@ fn check(bytes: &[u8], expected: &Expect) {
     let lines: Vec<String> = lines
         .map(|(number, line)| {
             let hex: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{:4}: {}\n", number * 16, hex.join(" "))
+            format!("{:04}: {}\n", number * 16, hex.join(" "))
         })
         .collect();
     expected.assert_eq(&lines.concat());
@@ -40,16 +40,19 @@ fn the_header_of_a_segment() {
         opening: Some(Chain { next_lsn: Lsn::new(1000), crc: 0xa1a2_a3a4 }),
     };
     let page = header.encode();
-    check(&page, &expect![[r#"
-           0: 4c 51 53 45 47 4d 4e 54 01 00 00 00 04 03 02 01
-          16: 05 00 00 00 00 00 00 00 30 31 32 33 34 35 36 37
-          32: 38 39 61 62 63 64 65 66 00 00 00 08 00 00 00 00
-          48: e8 03 00 00 00 00 00 00 a4 a3 a2 a1 cf 3c 56 51
+    check(
+        &page,
+        &expect![[r"
+        0000: 4c 51 53 45 47 4d 4e 54 01 00 00 00 04 03 02 01
+        0016: 05 00 00 00 00 00 00 00 30 31 32 33 34 35 36 37
+        0032: 38 39 61 62 63 64 65 66 00 00 00 08 00 00 00 00
+        0048: e8 03 00 00 00 00 00 00 a4 a3 a2 a1 cf 3c 56 51
         2048: 4c 51 53 45 47 4d 4e 54 01 00 00 00 04 03 02 01
         2064: 05 00 00 00 00 00 00 00 30 31 32 33 34 35 36 37
         2080: 38 39 61 62 63 64 65 66 00 00 00 08 00 00 00 00
         2096: e8 03 00 00 00 00 00 00 a4 a3 a2 a1 cf 3c 56 51
-    "#]]);
+    "]],
+    );
     let blank = SegmentHeader { opening: None, ..header.clone() };
     for header in [header, blank] {
         let read = read_header_page(&header.encode());
@@ -90,16 +93,19 @@ fn a_frame() {
     };
     let chain = Chain { next_lsn: Lsn::new(1000), crc: 0xa1a2_a3a4 };
     let frame = encode(draft, 4096 + 64, SALT, chain);
-    check(&frame.chunks.concat(), &expect![[r#"
-           0: 4c 51 46 52 01 00 00 00 c0 04 00 00 01 00 00 00
-          16: 02 00 00 00 02 00 00 00 0b 00 00 00 a4 a3 a2 a1
-          32: e8 03 00 00 00 00 00 00 00 68 e5 cf 8b 01 00 00
-          48: a0 8b 8b c6 1b de b4 f8 52 04 00 00 b0 82 de 30
-          64: 06 00 00 00 f6 86 47 49 4c 04 00 00 2b a0 77 ab
-          80: 74 77 6f 20 72 65 63 6f 72 64 73 61 20 62 6f 64
-          96: 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+    check(
+        &frame.chunks.concat(),
+        &expect![[r"
+        0000: 4c 51 46 52 01 00 00 00 c0 04 00 00 01 00 00 00
+        0016: 02 00 00 00 02 00 00 00 0b 00 00 00 a4 a3 a2 a1
+        0032: e8 03 00 00 00 00 00 00 00 68 e5 cf 8b 01 00 00
+        0048: a0 8b 8b c6 1b de b4 f8 52 04 00 00 b0 82 de 30
+        0064: 06 00 00 00 f6 86 47 49 4c 04 00 00 2b a0 77 ab
+        0080: 74 77 6f 20 72 65 63 6f 72 64 73 61 20 62 6f 64
+        0096: 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
         1200: 01 00 00 00 02 00 00 00 00 00 00 00 00 00 00 00
-    "#]]);
+    "]],
+    );
 }
 
 #[test]
@@ -113,14 +119,17 @@ fn a_footer() {
     let footer =
         Footer { entries: vec![entry(1000, 4096), entry(1002, 4224)], next_lsn: Lsn::new(1003) };
     let bytes = encode_footer(&footer, SALT);
-    check(&bytes, &expect![[r#"
-           0: e8 03 00 00 00 00 00 00 00 10 00 00 00 00 00 00
-          16: 80 00 00 00 a4 a3 a2 a1 ea 03 00 00 00 00 00 00
-          32: 80 10 00 00 00 00 00 00 80 00 00 00 a4 a3 a2 a1
-          48: 4c 51 46 4f 4f 54 45 52 01 00 00 00 02 00 00 00
-          64: eb 03 00 00 00 00 00 00 00 00 00 00 00 00 00 00
-          96: 00 00 00 00 00 00 00 00 00 00 00 00 41 aa 41 52
-    "#]]);
+    check(
+        &bytes,
+        &expect![[r"
+        0000: e8 03 00 00 00 00 00 00 00 10 00 00 00 00 00 00
+        0016: 80 00 00 00 a4 a3 a2 a1 ea 03 00 00 00 00 00 00
+        0032: 80 10 00 00 00 00 00 00 80 00 00 00 a4 a3 a2 a1
+        0048: 4c 51 46 4f 4f 54 45 52 01 00 00 00 02 00 00 00
+        0064: eb 03 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+        0096: 00 00 00 00 00 00 00 00 00 00 00 00 41 aa 41 52
+    "]],
+    );
     assert_eq!(read_footer(&bytes, SALT), Some(footer));
     assert_eq!(read_footer(&bytes, SALT + 1), None);
 }

@@ -168,7 +168,7 @@ fn the_last_frame_of_a_segment_that_has_a_successor_is_judged_by_the_chain() {
         |disk, at| flip(disk, &segment(1), at + 70, 5),
         // Where only the last segment was looked at, this would read as torn.
         |disk, at| {
-            (at..at + 64).for_each(|at| disk.corrupt(&segment(1), at, |_| 0).expect("there"))
+            (at..at + 64).for_each(|at| disk.corrupt(&segment(1), at, |_| 0).expect("there"));
         },
     ] {
         let damaged = disk.snapshot();
