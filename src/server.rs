@@ -101,3 +101,6 @@ fn builder() -> Server {
         .http2_keepalive_interval(Some(KEEPALIVE_AFTER))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
+
+#[cfg(test)]
+mod tests;
