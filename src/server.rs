@@ -93,7 +93,8 @@ pub async fn serve(
     }
 }
 
-fn builder() -> Server {
+/// A server with the transport settings of the API, for the API and for what it is measured against.
+pub fn builder() -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)

@@ -91,7 +91,7 @@ async fn read(broker: &Handle, received: Received) -> Result<v1::Message, v1::Un
 
 fn reason(error: &BodyError) -> v1::UnavailableReason {
     match error {
-        BodyError::Io { .. } => v1::UnavailableReason::ReadFailed,
+        BodyError::Io { .. } | BodyError::Abandoned(_) => v1::UnavailableReason::ReadFailed,
         BodyError::Damaged { .. } => v1::UnavailableReason::Damaged,
         BodyError::Decode(_) => v1::UnavailableReason::Undecodable,
     }
