@@ -64,6 +64,17 @@ async fn a_setting_that_the_broker_refuses_is_named_by_its_path() {
 }
 
 #[tokio::test]
+async fn a_queue_that_cannot_be_made_is_refused_for_its_name() {
+    let rejection = Rejection::malformed("queue", "jobs.fifo", "there are no FIFO queues");
+    let (served, _) = serve(move |_| refuse(rejection.clone())).await;
+    let request = v1::CreateQueueRequest { queue: "jobs.fifo".into(), settings: None };
+    let status = served.queues().create_queue(request).await.expect_err("the owner refuses");
+    assert_eq!(status.message(), "queue is \"jobs.fifo\": there are no FIFO queues");
+    let bad = status.get_details_bad_request().expect("it is a field's fault");
+    assert_eq!(bad.field_violations[0].field, "queue");
+}
+
+#[tokio::test]
 async fn an_unknown_queue_is_told_as_a_resource() {
     let status = refused(Rejection::QueueNotFound { queue: jobs() }).await;
     assert_eq!(status.code(), Code::NotFound);

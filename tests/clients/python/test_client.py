@@ -37,6 +37,7 @@ class Client:
 
     def __init__(self, address):
         channel = grpc.insecure_channel(address)
+        grpc.channel_ready_future(channel).result(timeout=CALL_SECONDS_MAX)
         self.queues = queue_service_pb2_grpc.QueueServiceStub(channel)
         self.messages = message_service_pb2_grpc.MessageServiceStub(channel)
         self.health = health_pb2_grpc.HealthStub(channel)
@@ -380,7 +381,12 @@ def main():
     if not address:
         print(f"the stubs import; set LEDGERQ_SERVER to run the {len(tests)} tests")
         return 2
-    client, failed = Client(address), 0
+    try:
+        client = Client(address)
+    except grpc.FutureTimeoutError:
+        print(f"nothing listens at {address}")
+        return 1
+    failed = 0
     for test in tests:
         try:
             test(client)
