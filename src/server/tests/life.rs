@@ -1,7 +1,7 @@
 //! The server before the broker serves, while it does, and as it ends.
 
 use tokio_stream::StreamExt;
-use tonic::Code;
+use tonic::{Code, transport::Identity};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -12,7 +12,7 @@ use tonic_reflection::pb::v1::{
 use tonic_types::StatusExt;
 
 use super::*;
-use crate::proto::v1;
+use crate::{proto::v1, server::ServeError};
 
 const SERVICE: &str = "ledgerq.v1.MessageService";
 
@@ -131,4 +131,14 @@ async fn reflection_tells_the_services() {
     for name in [SERVICE, "ledgerq.v1.QueueService", "grpc.health.v1.Health"] {
         assert!(names.iter().any(|told| told == name), "{name} is not in {names:?}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_none_is_told_before_anything_is_served() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let identity = Identity::from_pem("no certificate", "no key");
+    let settings = Settings { tls: Some(identity), drain_max: Duration::ZERO };
+    let served =
+        crate::server::serve(listener, Gate::new(), settings, std::future::pending()).await;
+    assert!(matches!(served, Err(ServeError::Tls(_))), "{served:?}");
 }
