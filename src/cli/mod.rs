@@ -36,23 +36,27 @@ pub struct Cli {
     command: Command,
 }
 
+/// Where the help lists the flags of every subcommand.
+const GLOBAL: &str = "Global options";
+
 /// Flags that every subcommand takes, before its name or after it.
 #[derive(Clone, Debug, Args)]
 struct Global {
     /// Print one JSON object a line, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
     /// The server to talk to
     #[arg(
         long,
         global = true,
+        help_heading = GLOBAL,
         env = "LEDGERQ_SERVER",
         default_value = "http://127.0.0.1:7420",
         value_name = "URL"
     )]
     server: String,
     /// Certificates in PEM of the authorities to trust, for a server at https://
-    #[arg(long, global = true, env = "LEDGERQ_CA", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "LEDGERQ_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
 }
 

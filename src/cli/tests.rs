@@ -151,9 +151,9 @@ async fn run(line: &str, to: Session) -> Result<(), Failure> {
 
 /// A file of lines `first` to `last`, each being its number.
 fn numbers(first: u64, last: u64) -> tempfile::NamedTempFile {
-    let lines: String = (first..=last).map(|number| format!("{number}\n")).collect();
+    let lines: Vec<String> = (first..=last).map(|number| format!("{number}\n")).collect();
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(file.path(), lines).expect("a temporary file takes text");
+    std::fs::write(file.path(), lines.concat()).expect("a temporary file takes text");
     file
 }
 
@@ -169,8 +169,8 @@ async fn lines_are_sent_in_batches_and_their_ids_printed_in_order() {
     fake.state(|state| state.statuses.extend([busy.clone(), busy]));
     let line = format!("send jobs --lines {}", file.path().display());
     run(&line, fake.session(sink.clone(), false).await).await.expect("all are accepted");
-    let ids: String = (1..=3000).map(|number| format!("id-of-{number}\n")).collect();
-    assert!(sink.text() == ids, "the ids are those of the lines, in their order");
+    let ids: Vec<String> = (1..=3000).map(|number| format!("id-of-{number}\n")).collect();
+    assert!(sink.text() == ids.concat(), "the ids are those of the lines, in their order");
     assert_eq!(fake.state(|state| state.sent.len()), 3000);
 }
 

@@ -33,6 +33,7 @@ each with a label if you like (Number.float). The value of a Binary one is writt
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
+    override_usage = "ledgerq send [OPTIONS] <QUEUE> <BODY|--file <FILE>|--lines <FILE>>",
     group = ArgGroup::new("what").required(true).args(["body", "file", "lines"])
 )]
 pub(super) struct SendArgs {
