@@ -1,9 +1,9 @@
 //! A command that did not do what was asked: one line for standard error, and an exit code.
 
-use std::{error::Error, io};
+use std::{error::Error, io, path::Path};
 
 use super::Exit;
-use crate::{client, config::ConfigError};
+use crate::{client, config::ConfigError, log::LogError};
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -23,6 +23,13 @@ impl Failure {
     /// A part of the request was refused, and each part was told.
     pub fn told() -> Self {
         Self { exit: Exit::Refused, line: None }
+    }
+
+    /// Another process has the data directory.
+    pub fn locked(dir: &Path) -> Self {
+        let dir = dir.display();
+        let line = format!("another process has the data directory {dir}; end it first");
+        Self::new(Exit::Locked, line)
     }
 
     /// The broker cannot start because of this error.
@@ -47,6 +54,20 @@ impl From<client::Error> for Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::new(Exit::Config, one_line(&error))
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        let exit = match &error {
+            LogError::Corrupt { .. } | LogError::Refused { .. } => Exit::Corrupt,
+            LogError::SyncFailed { .. } | LogError::Poisoned => Exit::SyncFailed,
+            LogError::SegmentBytes { .. } => Exit::Config,
+            LogError::Io { .. } | LogError::NewerFormat { .. } | LogError::ForeignFiles { .. } => {
+                Exit::CannotStart
+            }
+        };
+        Self::new(exit, one_line(&error))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod attribute;
 mod delete;
 pub mod exit;
 mod failure;
+mod log;
 mod output;
 mod queue;
 mod receive;
@@ -73,6 +74,9 @@ enum Command {
     Receive(receive::ReceiveArgs),
     /// Delete received messages by their receipt handles
     Delete(delete::DeleteArgs),
+    /// Look into the log of a broker that does not run
+    #[command(subcommand)]
+    Log(log::LogCommand),
 }
 
 /// Does what the command line of this process says.
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Send(args) => with_server(&cli.global, |to| send::run(args, to)),
         Command::Receive(args) => with_server(&cli.global, |to| receive::run(args, to)),
         Command::Delete(args) => with_server(&cli.global, |to| delete::run(args, to)),
+        Command::Log(command) => log::run(&command, &mut Output::stdout(cli.global.json)),
     };
     match outcome {
         Ok(()) => Exit::Done.into(),

@@ -7,6 +7,17 @@
 //! Paths are relative to the data directory, with `/` between parts, and are made by this crate
 //! alone: never from a user's string.
 
+#[cfg(test)]
+mod conformance;
+mod medium;
+mod mmap;
+mod real;
+pub mod sim;
+
+pub use medium::Medium;
+pub use real::RealDisk;
+pub use sim::SimDisk;
+
 use std::{
     io::{self, IoSlice},
     sync::Arc,

@@ -1,4 +1,53 @@
-//! The log.
+//! The log: a durable sequence of records. It knows nothing of queues.
+//!
+//! Records are appended in *frames*, one write and one sync each, to *segments*, files of fixed
+//! size under `segments/`. A record's position is its [`Lsn`](crate::types::Lsn). Read upwards:
+//!
+//! * `header`, `frame`, `footer`: what lies in a segment, byte by byte;
+//! * `draft`, `encode`, `zeros`: a [`Draft`] becomes the bytes of a frame;
+//! * `writer`, `jobs`: [`Writer`] plans, its jobs write; neither has a thread;
+//! * `scan`, `judge`: pure functions over a segment's bytes: the frames, and what comes after them;
+//! * `create`, `recover`, `verify`: a new log, a start, an inspection that changes nothing.
+//!
+//! **Invariants.** A frame is written only once the one before is durable, so any valid frame
+//! proves all before it. Segments are all zero before they are used, so zero means "never
+//! written". Nothing that was found at a start is written to, but for a segment that reads all
+//! zero. What was acknowledged is never silently cut off: it is there, or the start is refused.
 
-/// A prepared segment.
-pub struct Prepared;
+mod create;
+mod draft;
+mod encode;
+mod error;
+mod footer;
+mod frame;
+mod header;
+mod jobs;
+mod judge;
+mod le;
+mod position;
+mod recover;
+mod report;
+mod scan;
+mod settings;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod writer;
+mod zeros;
+
+pub use create::create;
+pub use draft::{Body, Draft};
+pub use error::LogError;
+pub use footer::{Footer, FooterEntry};
+pub use header::FORMAT_VERSION;
+pub use jobs::{PrepareJob, Prepared, SealJob, WriteJob};
+pub use position::{BodyPlace, FramePlace};
+pub use recover::recover;
+pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, Sink, TornTail};
+pub use settings::{
+    FRAME_BYTES_MAX, SECTOR_BYTES, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
+    SEGMENT_BYTES_STEP, SEGMENTS_DIR, SegmentId, Settings,
+};
+pub use verify::{Finding, FindingKind, FooterState, SegmentSummary, VerifyReport, verify};
+pub use writer::{Appended, SyncReport, Writer};

@@ -1,0 +1,93 @@
+//! A draft becomes the bytes of a frame, without copying what is large.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    Body, Draft,
+    frame::{FRAME_HEADER_BYTES, FrameHeader, TABLE_ENTRY_BYTES, ZERO_RANGE_BYTES},
+    le::{salted_crc, short},
+    position::Chain,
+    zeros::{list_zero_sectors, range_count},
+};
+
+/// Pieces of bodies up to this many bytes are copied together: handing the kernel one piece more
+/// costs more than that.
+const COPIED_BYTES_MAX: usize = 1024;
+
+/// A frame, ready to be written.
+pub(super) struct EncodedFrame {
+    pub(super) header: FrameHeader,
+    /// Its bytes, one piece behind the other; none is empty.
+    pub(super) chunks: Vec<Bytes>,
+}
+
+/// Encodes a frame that will lie at `offset` of a segment with the given salt.
+pub(super) fn encode(draft: Draft, offset: u64, salt: u32, chain: Chain) -> EncodedFrame {
+    assert!(draft.record_count > 0, "every frame takes at least one LSN");
+    let mut head = vec![0; FRAME_HEADER_BYTES];
+    head.reserve(draft.bodies.len() * TABLE_ENTRY_BYTES);
+    let mut bodies_bytes = 0;
+    for body in &draft.bodies {
+        let length: usize = body.chunks.iter().map(Bytes::len).sum();
+        bodies_bytes += length;
+        head.extend_from_slice(&short(length).to_le_bytes());
+        head.extend_from_slice(&body.crc.to_le_bytes());
+    }
+    let mut header = FrameHeader {
+        frame_bytes: 0,
+        zero_range_count: 0,
+        body_count: short(draft.bodies.len()),
+        record_count: draft.record_count,
+        records_bytes: short(draft.records.len()),
+        bodies_bytes: short(bodies_bytes),
+        previous_crc: chain.crc,
+        first_lsn: chain.next_lsn,
+        now: draft.now,
+        zeros_crc: 0,
+        records_crc: salted_crc(salt, &[&head[FRAME_HEADER_BYTES..], &draft.records]),
+        crc: 0,
+    };
+    // The first piece is put in its place once the header is known.
+    let mut chunks = vec![Bytes::from(head)];
+    if !draft.records.is_empty() {
+        chunks.push(Bytes::from(draft.records));
+    }
+    gather(draft.bodies, &mut chunks);
+    let tail = close(&mut header, offset, salt, &chunks);
+    let mut head = Vec::from(std::mem::take(&mut chunks[0]));
+    head[..FRAME_HEADER_BYTES].copy_from_slice(&header.seal(salt));
+    chunks[0] = Bytes::from(head);
+    chunks.extend((!tail.is_empty()).then_some(tail));
+    EncodedFrame { header, chunks }
+}
+
+/// Makes what lies behind the bodies, and completes the header but for its CRC.
+fn close(header: &mut FrameHeader, offset: u64, salt: u32, chunks: &[Bytes]) -> Bytes {
+    let content_bytes: usize = chunks.iter().map(Bytes::len).sum();
+    let list = list_zero_sectors(offset, chunks);
+    header.zero_range_count = range_count(&list);
+    header.zeros_crc = salted_crc(salt, &[&list]);
+    let mut tail = vec![0; content_bytes.next_multiple_of(ZERO_RANGE_BYTES) - content_bytes];
+    tail.extend_from_slice(&list);
+    let frame_bytes = (content_bytes + tail.len()).next_multiple_of(FRAME_HEADER_BYTES);
+    header.frame_bytes = short(frame_bytes);
+    tail.resize(frame_bytes - content_bytes, 0);
+    Bytes::from(tail)
+}
+
+fn gather(bodies: Vec<Body>, chunks: &mut Vec<Bytes>) {
+    let mut copied = BytesMut::new();
+    for chunk in bodies.into_iter().flat_map(|body| body.chunks) {
+        if chunk.len() <= COPIED_BYTES_MAX {
+            copied.extend_from_slice(&chunk);
+            continue;
+        }
+        if !copied.is_empty() {
+            chunks.push(copied.split().freeze());
+        }
+        chunks.push(chunk);
+    }
+    if !copied.is_empty() {
+        chunks.push(copied.freeze());
+    }
+}

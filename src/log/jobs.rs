@@ -1,0 +1,117 @@
+//! What the writer wants done on the disk: each job runs on a thread of the owner's choice.
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use crate::disk::{Access, Disk, File, write_all_at};
+
+use super::{
+    SEGMENTS_DIR, SegmentId,
+    header::{HEADER_PAGE_BYTES, SegmentHeader},
+    le::index,
+};
+
+/// How many zeros are written at once, in bytes.
+const ZERO_BYTES: usize = 1 << 20;
+
+/// Writes one frame, and with the first of a segment the completed header, and syncs.
+pub struct WriteJob {
+    pub(super) file: Arc<dyn File>,
+    pub(super) offset: u64,
+    /// None is empty.
+    pub(super) chunks: Vec<Bytes>,
+}
+
+impl WriteJob {
+    /// One write, continued where it ended if it was short, and one sync. After an error nobody
+    /// knows what the disk has: it must not be run again.
+    pub fn run(&self) -> io::Result<()> {
+        let mut slices: Vec<_> = self.chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
+        write_all_at(&*self.file, self.offset, &mut slices)?;
+        self.file.sync_data()
+    }
+}
+
+/// Makes a segment ready for use: all zero, its header not completed.
+pub struct PrepareJob {
+    pub(super) header: SegmentHeader,
+}
+
+/// A segment that is ready for use.
+pub struct Prepared {
+    pub(super) header: SegmentHeader,
+    pub(super) file: Arc<dyn File>,
+}
+
+impl PrepareJob {
+    /// The segment that is made.
+    pub fn segment(&self) -> SegmentId {
+        self.header.id
+    }
+
+    /// Writes the segment under a temporary name and gives it its own once it is durable. After an
+    /// error, of which a full disk is the usual one, the job can be asked for and run again.
+    pub fn run(&self, disk: &dyn Disk) -> io::Result<Prepared> {
+        let temporary = self.header.id.temporary_path();
+        let prepared = self.prepare(disk, &temporary);
+        if prepared.is_err() {
+            // Gives the space back. If this fails too, the next start removes the file.
+            let _ = disk.unlink(&temporary);
+        }
+        prepared
+    }
+
+    fn prepare(&self, disk: &dyn Disk, temporary: &str) -> io::Result<Prepared> {
+        let file = match disk.create(temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                disk.unlink(temporary)?;
+                disk.create(temporary)?
+            }
+            created => created?,
+        };
+        write_zeros(&*file, HEADER_PAGE_BYTES as u64, self.header.segment_bytes)?;
+        write_all_at(&*file, 0, &mut [IoSlice::new(&self.header.encode())])?;
+        file.sync_all()?;
+        let path = self.header.id.path();
+        disk.rename(temporary, &path)?;
+        disk.sync_dir(SEGMENTS_DIR)?;
+        let file = disk.open(&path, Access::ReadWrite)?;
+        Ok(Prepared { header: self.header.clone(), file })
+    }
+}
+
+fn write_zeros(file: &dyn File, mut offset: u64, end: u64) -> io::Result<()> {
+    let zeros = vec![0; ZERO_BYTES.min(index(end))];
+    while offset < end {
+        let length = index(end - offset).min(zeros.len());
+        write_all_at(file, offset, &mut [IoSlice::new(&zeros[..length])])?;
+        offset += length as u64;
+    }
+    Ok(())
+}
+
+/// Writes the footer of a segment that is full.
+pub struct SealJob {
+    pub(super) segment: SegmentId,
+    pub(super) file: Arc<dyn File>,
+    pub(super) offset: u64,
+    pub(super) footer: Vec<u8>,
+}
+
+impl SealJob {
+    /// The segment that is sealed.
+    pub fn segment(&self) -> SegmentId {
+        self.segment
+    }
+
+    /// Writes and syncs. The segment is whole without its footer, so that an error takes nothing
+    /// from what is acknowledged.
+    pub fn run(&self) -> io::Result<()> {
+        write_all_at(&*self.file, self.offset, &mut [IoSlice::new(&self.footer)])?;
+        self.file.sync_data()
+    }
+}

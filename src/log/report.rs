@@ -1,0 +1,97 @@
+//! What a reader of the log sees and reports.
+
+use std::sync::Arc;
+
+use crate::{
+    disk::File,
+    types::{Lsn, Timestamp},
+};
+
+use super::{BodyPlace, SegmentId};
+
+/// One whole frame, as it was read.
+pub struct FrameView<'a> {
+    /// The segment.
+    pub segment: SegmentId,
+    /// The segment's file, opened for reading.
+    pub file: &'a Arc<dyn File>,
+    /// Where the frame begins in the file, in bytes.
+    pub offset: u64,
+    /// Length of the frame, in bytes.
+    pub frame_bytes: u64,
+    /// LSN of the first record.
+    pub first_lsn: Lsn,
+    /// How many records the frame holds.
+    pub record_count: u32,
+    /// Broker time of the records.
+    pub now: Timestamp,
+    /// The records, encoded, as they were written.
+    pub records: &'a [u8],
+    /// Where the bodies lie, in order.
+    pub bodies: &'a [BodyPlace],
+}
+
+/// Takes the frames of the log, in order; an error, in words for an operator, ends the reading.
+pub type Sink<'a> = dyn FnMut(FrameView<'_>) -> Result<(), String> + 'a;
+
+/// How far a reader is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many segments were read.
+    pub segments_done: usize,
+    /// How many segments there are.
+    pub segments_total: usize,
+    /// LSN of the last record that was read.
+    pub lsn: Lsn,
+}
+
+/// A body whose bytes are not those that were written. It is whole in its place otherwise: records
+/// and neighbours are not touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DamagedBody {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Where the body begins in the file, in bytes.
+    pub offset: u64,
+    /// Which of the frame's bodies it is, counted from 0.
+    pub index: usize,
+    /// LSN of the first record of the body's frame.
+    pub first_lsn: Lsn,
+}
+
+/// The bytes of a write that did not end before a crash. They were never acknowledged, stay where
+/// they are and are not part of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Where the write began in the file, in bytes.
+    pub offset: u64,
+    /// From there to the last byte that is not zero, in bytes.
+    pub bytes: u64,
+}
+
+/// What a start found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// How many segments were read.
+    pub segments_count: usize,
+    /// How many frames were replayed.
+    pub frames_count: u64,
+    /// How many records were replayed.
+    pub records_count: u64,
+    /// Length of the replayed frames, in bytes.
+    pub frames_bytes: u64,
+    /// Bodies that must not be served.
+    pub damaged_bodies: Vec<DamagedBody>,
+    /// Unfinished writes; more than one if starts were interrupted too.
+    pub torn_tails: Vec<TornTail>,
+    /// Segments with damage that takes nothing away, such as one of the two copies of a header.
+    pub blemished: Vec<SegmentId>,
+    /// Files in the directory that the log does not know; they were left alone.
+    pub unknown_files: Vec<String>,
+    /// Broker time of the last frame.
+    pub last_now: Option<Timestamp>,
+    /// LSN that the next record gets.
+    pub next_lsn: Lsn,
+}
