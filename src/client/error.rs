@@ -66,9 +66,8 @@ impl Error {
     /// Whether it is unknown if the request was done.
     pub fn is_outcome_unknown(&self) -> bool {
         match self {
-            Self::Lost { .. } => true,
             // An answer that cannot be read is an answer: something was done.
-            Self::Answer(_) => true,
+            Self::Lost { .. } | Self::Answer(_) => true,
             Self::Refused(refusal) => refusal.is_outcome_unknown(),
             Self::Address { .. } | Self::Unreachable { .. } => false,
         }
