@@ -18,7 +18,7 @@ pub(super) struct DeleteArgs {
     #[arg(value_parser = QueueName::parse)]
     queue: QueueName,
     /// Receipt handles, as `receive` prints them
-    #[arg(required = true, value_name = "HANDLE", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "HANDLE")]
     handles: Vec<String>,
 }
 

@@ -32,6 +32,12 @@ impl Failure {
         Self::new(Exit::Locked, line)
     }
 
+    /// The data directory is none, or is not to be read or written.
+    pub fn data_dir(dir: &Path, problem: impl std::fmt::Display) -> Self {
+        let line = format!("cannot use the data directory {}: {problem}", dir.display());
+        Self::new(Exit::CannotStart, line)
+    }
+
     /// The broker cannot start because of this error.
     pub fn start(exit: Exit, error: &(dyn Error + 'static)) -> Self {
         Self::new(exit, one_line(error))

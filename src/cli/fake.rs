@@ -78,19 +78,35 @@ impl Write for Closed {
 impl Fake {
     /// A session with this server whose output goes to `sink`.
     pub(super) async fn session(&self, sink: impl Write + 'static, json: bool) -> Session {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("its address");
+        let (listener, server) = listen().await;
+        tokio::spawn(self.serve(listener));
+        Session {
+            client: Client::connect(&server).await.expect("it listens"),
+            out: Output::to(sink, json),
+        }
+    }
+
+    /// Serves for ever.
+    pub(super) fn serve(
+        &self,
+        listener: TcpListener,
+    ) -> impl Future<Output = Result<(), tonic::transport::Error>> + Send + use<> {
         let service = MessageServiceServer::new(self.clone());
         let incoming = TcpListenerStream::new(listener);
-        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
-        let client = Client::connect(&format!("http://{address}")).await.expect("it listens");
-        Session { client, out: Output::to(sink, json) }
+        Server::builder().add_service(service).serve_with_incoming(incoming)
     }
 
     /// Looks at the state or changes it.
     pub(super) fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// A free port and its address.
+pub(super) async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let server = format!("http://{}", listener.local_addr().expect("its address"));
+    (listener, server)
 }
 
 /// A status as a broker makes it, after which another try can succeed at once.

@@ -81,3 +81,40 @@ fn read_pem(tls: &Tls) -> Result<Pem, ConfigError> {
     };
     Ok(Pem { cert: read("tls_cert", &tls.cert)?, key: read("tls_key", &tls.key)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log;
+
+    /// `config` knows no log, so that this holds the two together.
+    #[test]
+    fn the_settings_of_the_log_are_within_its_limits() {
+        let load = |bytes: u64| {
+            let settings =
+                Layer { segment_bytes: Some(crate::config::Size(bytes)), ..Layer::default() };
+            Config::load(settings, None, &|_| None).map(|config| config.segment_bytes).ok()
+        };
+        let default = Config::load(Layer::default(), None, &|_| None).expect("the defaults");
+        assert_eq!(default.segment_bytes, log::SEGMENT_BYTES_DEFAULT);
+        let (min, max) = (log::SEGMENT_BYTES_MIN, log::SEGMENT_BYTES_MAX);
+        let step = log::SEGMENT_BYTES_STEP;
+        for bytes in [min, min + step, max] {
+            assert_eq!(load(bytes), Some(bytes));
+        }
+        for bytes in [min - step, min + step - 1, min + 1, max + step] {
+            assert_eq!(load(bytes), None, "{bytes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_told_with_what_to_do() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut config = Config::load(Layer::default(), None, &|_| None).expect("the defaults");
+        config.grpc_listen = taken.local_addr().expect("its address");
+        let failure = bind(&config).await.expect_err("it is taken");
+        assert_eq!(failure.exit, Exit::CannotStart);
+        let line = failure.line.expect("a line");
+        assert!(line.ends_with("; choose another port (--grpc-listen)"), "{line}");
+    }
+}

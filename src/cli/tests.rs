@@ -44,7 +44,9 @@ fn every_form_of_the_contract_is_taken() {
         "send jobs --file f",
         "send jobs --lines - --skip-empty-lines --in-flight 1",
         "receive jobs --max 10 --wait 20s --visibility-timeout 30s --delete --follow",
-        "delete jobs AQ -x",
+        "delete jobs AQ -- -x",
+        "log inspect --data-dir d --from-lsn 17 --limit 5",
+        "log verify --data-dir d",
     ] {
         if let Err(error) = parse(line) {
             panic!("{line}: {error}");
@@ -54,7 +56,13 @@ fn every_form_of_the_contract_is_taken() {
 
 #[test]
 fn global_flags_are_taken_anywhere() {
-    for line in ["--json --server http://a:1 queue list", "queue list --json --server http://a:1"] {
+    for line in [
+        "--json --server http://a:1 queue list",
+        "queue list --json --server http://a:1",
+        "queue --server http://a:1 list --json",
+        "send jobs hello --json --server http://a:1",
+        "delete jobs AQ --json --server http://a:1",
+    ] {
         let cli = parse(line).expect("a line that is taken");
         assert_eq!((cli.global.json, cli.global.server.as_str()), (true, "http://a:1"));
     }
@@ -246,4 +254,25 @@ async fn a_delete_tells_what_became_of_each_handle() {
         {"receipt_handle":"stale","outcome":"stale_lease"}
     "#]]
     .assert_eq(&sink.text());
+}
+
+#[test]
+fn a_server_that_went_away_is_told_apart_from_an_answer_that_got_lost() {
+    let (queue, message) = ("jobs", || vec![crate::client::Outgoing::new("hello")]);
+    let queue = crate::types::QueueName::parse(queue).expect("a name");
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let (servers, clients) = (runtime().expect("threads"), runtime().expect("threads"));
+    let server = servers.block_on(async {
+        let (listener, server) = fake::listen().await;
+        tokio::spawn(Fake::default().serve(listener));
+        server
+    });
+    let client = clients.block_on(Client::connect(&server)).expect("it listens");
+    clients.block_on(client.send(&queue, message())).expect("it answers");
+    drop(servers);
+    // The first request may find the connection still there, and break with it.
+    let _ = clients.block_on(client.send(&queue, message()));
+    let error = clients.block_on(client.send(&queue, message())).expect_err("nobody listens");
+    assert_eq!(Failure::from(error.clone()).exit, Exit::Unreachable, "{error}");
+    assert!(!error.is_outcome_unknown());
 }

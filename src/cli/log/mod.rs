@@ -4,14 +4,11 @@ mod inspect;
 mod record;
 mod verify;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{Exit, Failure, Output};
+use super::{Failure, Output};
 use crate::{
     config::DATA_DIR_DEFAULT,
     disk::{Access, Disk, RealDisk},
@@ -54,27 +51,22 @@ impl Place {
     /// Opens the directory and keeps brokers out; makes nothing that is not there.
     fn open(&self) -> Result<Quiet, Failure> {
         let dir = &self.data_dir;
-        let cannot = |error: &io::Error| cannot_use(dir, &error.to_string());
-        if !std::fs::metadata(dir).map_err(|error| cannot(&error))?.is_dir() {
-            return Err(cannot_use(dir, "it is not a directory"));
+        let cannot = |error: io::Error| Failure::data_dir(dir, error);
+        if !std::fs::metadata(dir).map_err(cannot)?.is_dir() {
+            return Err(Failure::data_dir(dir, "it is not a directory"));
         }
-        let disk = RealDisk::new(dir).map_err(|error| cannot(&error))?;
+        let disk = RealDisk::new(dir).map_err(cannot)?;
         let lock = match disk.open(LOCK, Access::Read) {
             Ok(_) => Some(disk.lock(LOCK).map_err(|error| match error.kind() {
                 io::ErrorKind::WouldBlock => Failure::locked(dir),
-                _ => cannot(&error),
+                _ => cannot(error),
             })?),
             // A copy of the segments alone has none, and nobody writes to a copy.
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(cannot(&error)),
+            Err(error) => return Err(cannot(error)),
         };
         Ok(Quiet { disk, _lock: lock })
     }
-}
-
-fn cannot_use(dir: &Path, problem: &str) -> Failure {
-    let line = format!("cannot use the data directory {}: {problem}", dir.display());
-    Failure::new(Exit::CannotStart, line)
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(super) fn describe(record: &Record) -> Described {
     let seq_of = |seq: &crate::types::Seq| ("seq", Value::Number(seq.get()));
     let (name, fields) = match record {
         Record::Tick => ("Tick", Vec::new()),
+        Record::RetentionHeld => ("RetentionHeld", Vec::new()),
+        Record::RetentionReleased => ("RetentionReleased", Vec::new()),
         Record::QueueCreated { queue, name, settings } => {
             let mut fields = vec![queue_id(queue), ("queue", Value::Text(name.to_string()))];
             fields.extend(settings_fields(settings));
@@ -48,17 +50,18 @@ pub(super) fn describe(record: &Record) -> Described {
         }
         Record::MessageSent { queue, seq, ready_at, size } => {
             let size = ("size", Value::Bytes(u64::from(*size)));
-            let fields = vec![queue_id(queue), seq_of(seq), size, ("ready_at", at(ready_at))];
+            let fields =
+                vec![queue_id(queue), seq_of(seq), size, ("ready_at", Value::At(*ready_at))];
             ("MessageSent", fields)
         }
         Record::MessageLeased { queue, seq, nonce, until } => {
             // As text: programs that read numbers as floats would round it.
             let nonce = ("nonce", Value::Text(format!("{:016x}", nonce.get())));
-            let fields = vec![queue_id(queue), seq_of(seq), nonce, ("until", at(until))];
+            let fields = vec![queue_id(queue), seq_of(seq), nonce, ("until", Value::At(*until))];
             ("MessageLeased", fields)
         }
         Record::VisibilityChanged { queue, seq, until } => {
-            ("VisibilityChanged", vec![queue_id(queue), seq_of(seq), ("until", at(until))])
+            ("VisibilityChanged", vec![queue_id(queue), seq_of(seq), ("until", Value::At(*until))])
         }
         Record::LeaseReturned { queue, seq } => {
             ("LeaseReturned", vec![queue_id(queue), seq_of(seq)])
@@ -68,10 +71,6 @@ pub(super) fn describe(record: &Record) -> Described {
         }
     };
     Described { name, fields }
-}
-
-fn at(time: &Timestamp) -> Value {
-    Value::At(*time)
 }
 
 fn settings_fields(settings: &QueueSettings) -> [(&'static str, Value); 5] {

@@ -1,6 +1,6 @@
 //! What is printed of a small log, whole, unfinished and damaged.
 
-use std::{fs, os::unix::fs::FileExt as _, time::Duration};
+use std::{fs, os::unix::fs::FileExt as _, path::Path, time::Duration};
 
 use bytes::Bytes;
 use clap::Parser as _;
@@ -8,7 +8,7 @@ use expect_test::expect;
 use tempfile::TempDir;
 
 use super::{
-    super::{Cli, Command, fake::Shared},
+    super::{Cli, Command, Exit, fake::Shared},
     *,
 };
 use crate::{
@@ -69,7 +69,9 @@ fn body(bytes: &'static [u8]) -> Body {
 fn append(writer: &mut Writer, records: &[Record], bodies: Vec<Body>) {
     let record_count = u32::try_from(records.len()).expect("a few");
     let mut draft = Draft { now: NOW, record_count, bodies, ..Draft::default() };
-    records.iter().for_each(|record| codec::encode_record(record, &mut draft.records));
+    for record in records {
+        codec::encode_record(record, &mut draft.records);
+    }
     let written = writer.append(draft).job.run();
     writer.synced(written.map(|()| Duration::ZERO)).expect("the disk works");
 }
