@@ -3,6 +3,8 @@
 mod lines;
 mod pipeline;
 
+#![expect(clippy::disallowed_types, reason = "the lines to send are in the user's file")]
+
 use std::{
     fs::File,
     io::{self, Read},
