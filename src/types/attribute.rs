@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Rejection, Unit, in_range,
+    GroupId, Rejection, Unit, in_range,
     limits::{ATTRIBUTE_NAME_CHARS_MAX, ATTRIBUTES_MAX},
 };
 
@@ -110,6 +110,21 @@ fn is_binary(data_type: &str) -> Result<bool, Rejection> {
 
 fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+/// What a message carries beside its body, apart from what the state knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// The attributes.
+    pub attributes: Vec<Attribute>,
+    /// The group it was sent with.
+    pub group: Option<GroupId>,
+    /// The deduplication id it was sent with, or the digest of its body in its place.
+    pub deduplication_id: Option<String>,
+    /// The trace header it was sent with.
+    pub trace_header: Option<String>,
+    /// Who sent it, as the broker knew him.
+    pub sender: Option<String>,
 }
 
 /// The bytes of one message as they lie in the log: attributes, then body, under one checksum.

@@ -15,6 +15,10 @@ pub struct Seq(u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueId(u64);
 
+/// One move task: dense over all queues, never given again. The first is 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(u64);
+
 /// Tells one lease of a message from every other: random, chosen by the broker for each receive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(u64);
@@ -54,6 +58,7 @@ number!(Lsn);
 number!(Seq);
 number!(QueueId);
 number!(Nonce);
+number!(TaskId);
 
 /// What a client knows a message by: a UUID version 8 (RFC 9562) that encodes its [`Seq`].
 ///

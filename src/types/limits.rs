@@ -41,5 +41,41 @@ pub const PURGE_INTERVAL: Millis = Millis::from_secs(60);
 pub const PAGE_MAX: usize = 1000;
 /// Queues listed on one page, unless asked otherwise.
 pub const PAGE_DEFAULT: usize = 100;
+/// Longest wait of a message that came back.
+pub const BACKOFF_MAX: Millis = Millis::from_secs(43_200);
+/// Most receives that a redrive policy can name.
+pub const RECEIVES_MAX_MAX: u32 = 1000;
+/// Queues that a redrive allow policy can name.
+pub const REDRIVE_SOURCES_MAX: usize = 10;
+/// Tags of one queue.
+pub const TAGS_MAX: usize = 50;
+/// Characters of a tag's key.
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Characters of a tag's value.
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Characters of a group id, a deduplication id, an attempt id.
+pub const ID_CHARS_MAX: usize = 128;
+/// How long a deduplication id counts, from the first acceptance.
+pub const DEDUPLICATION_WINDOW: Millis = Millis::from_secs(300);
+/// How long the same attempt id gives the same messages.
+pub const ATTEMPT_WINDOW: Millis = Millis::from_secs(300);
+/// Deduplication ids that count at one time in one queue, unless set otherwise.
+pub const DEDUPLICATION_IDS_MAX_DEFAULT: u64 = 10_000_000;
+/// The highest priority of a message; 0 is the lowest.
+pub const PRIORITY_MAX: u8 = 9;
+/// The priority of a message that names none.
+pub const PRIORITY_DEFAULT: u8 = 4;
+/// Messages that one receive moves to a dead-letter queue.
+pub const DEAD_LETTERS_MAX: usize = 1000;
+/// Steps of one transact.
+pub const TRANSACT_STEPS_MAX: usize = 1000;
+/// Messages a second that a move task can be held to.
+pub const MOVE_RATE_MAX: u32 = 500;
+/// Move tasks that have ended and are still listed, of one source queue.
+pub const MOVE_TASKS_LISTED: usize = 10;
+/// In-flight messages above which a tenant of a standard queue can be noisy.
+pub const NOISY_IN_FLIGHT_MIN: u64 = 30;
+/// The share of the in-flight messages above which a tenant is noisy: one in so many.
+pub const NOISY_SHARE: u64 = 10;
 /// Characters of what a client sent that a refusal quotes, at most.
 pub const QUOTED_CHARS_MAX: usize = 64;

@@ -6,9 +6,12 @@
 //! another room.
 
 mod attribute;
+mod browse;
 mod command;
+mod group;
 mod ids;
 pub mod limits;
+mod moves;
 mod name;
 mod record;
 mod rejection;
@@ -16,12 +19,20 @@ mod reply;
 mod settings;
 mod time;
 
-pub use attribute::{Attribute, AttributeValue, Payload, check_attribute_count};
-pub use command::{Command, DeleteMode, LeaseRef, SendEntry};
-pub use ids::{Lineage, Lsn, MessageId, Nonce, QueueId, Seq};
+pub use attribute::{Attribute, AttributeValue, Envelope, Payload, check_attribute_count};
+pub use browse::{Browse, Browsed, MessageState, StateFilter};
+pub use command::{Command, Delay, DeleteMode, LeaseRef, ReceiveOptions, SendEntry, Step};
+pub use group::{Deduplication, Digest, GroupId, check_id};
+pub use ids::{Lineage, Lsn, MessageId, Nonce, QueueId, Seq, TaskId};
+pub use moves::{MoveFilter, MoveOutcome, MoveSpec, MoveTaskView};
 pub use name::{NameError, QueueName};
-pub use record::Record;
+pub use record::{Record, Sending};
 pub use rejection::{Rejection, Unit, in_range, quoted};
-pub use reply::{DeleteOutcome, Leased, QueueCounts, QueueView, Reply, Sent};
-pub use settings::{QueueSettings, SettingsPatch};
+pub use reply::{
+    CancelOutcome, DeleteOutcome, Leased, QueueCounts, QueueView, Reply, Sent, StepOutcome,
+};
+pub use settings::{
+    Backoff, DeduplicationScope, QueueSettings, RedriveAllow, RedrivePolicy, SettingsPatch,
+    ThroughputLimit, check_tags,
+};
 pub use time::{Millis, Timestamp};

@@ -1,6 +1,9 @@
 //! The logged facts. Each holds all that replay needs: times, ids and nonces were chosen before.
 
-use super::{Nonce, QueueId, QueueName, QueueSettings, Seq, Timestamp};
+use super::{
+    Digest, GroupId, MoveFilter, MoveOutcome, Nonce, QueueId, QueueName, QueueSettings, Seq,
+    TaskId, Timestamp, limits::PRIORITY_DEFAULT,
+};
 
 /// One fact of the log. The time at which it became true is its frame's `now`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,17 +42,17 @@ pub enum Record {
         /// The first seq that the purge does not reach: the next to be given at that time.
         seq_bound: Seq,
     },
-    /// A message was accepted. Its payload is the frame's next body.
-    MessageSent {
-        /// Where to.
+    /// A queue's sends or receives were paused or resumed.
+    QueuePaused {
+        /// The queue.
         queue: QueueId,
-        /// The message: the one after the last that was given.
-        seq: Seq,
-        /// When it can be received; at or before `now` if at once.
-        ready_at: Timestamp,
-        /// Its size by which limits are measured: body and attributes, in bytes.
-        size: u32,
+        /// Whether sends are refused.
+        sends: bool,
+        /// Whether receives are refused.
+        receives: bool,
     },
+    /// A message was accepted. Its payload is the frame's next body.
+    MessageSent(Sending),
     /// A receive took a message.
     MessageLeased {
         /// The queue.
@@ -84,4 +87,118 @@ pub enum Record {
         /// The message.
         seq: Seq,
     },
+    /// A message was received too often and went to the dead-letter queue; it keeps its identity.
+    MessageMoved {
+        /// From where.
+        queue: QueueId,
+        /// The message.
+        seq: Seq,
+        /// Where to.
+        target: QueueId,
+    },
+    /// A FIFO receive named its attempt; these are the messages it leased.
+    AttemptMade {
+        /// The queue.
+        queue: QueueId,
+        /// The attempt.
+        attempt: Digest,
+        /// The lease of all of them.
+        nonce: Nonce,
+        /// The messages, in the order of the reply.
+        seqs: Vec<Seq>,
+    },
+    /// A FIFO receive repeated an attempt: its leases last until then.
+    AttemptRepeated {
+        /// The queue.
+        queue: QueueId,
+        /// The attempt.
+        attempt: Digest,
+        /// When the leases end.
+        until: Timestamp,
+    },
+    /// All of these became true at once.
+    Transacted {
+        /// Records of messages; none of them is a transact itself.
+        records: Vec<Record>,
+    },
+    /// A move task was started.
+    MoveStarted {
+        /// The task, never given before.
+        task: TaskId,
+        /// From where.
+        source: QueueId,
+        /// Where to; to the queue that each message came from if not given.
+        target: Option<QueueId>,
+        /// At most so many messages a second.
+        rate_max: Option<u32>,
+        /// Which messages.
+        filter: MoveFilter,
+    },
+    /// A move task moved a message, which is a new one from now on. Its payload is the frame's next
+    /// body.
+    MessageRedriven {
+        /// The task.
+        task: TaskId,
+        /// The message as it was, in the task's source queue.
+        seq: Seq,
+        /// The message as it is.
+        sending: Sending,
+    },
+    /// A move task was asked to end.
+    MoveCancelling {
+        /// The task.
+        task: TaskId,
+    },
+    /// A move task has ended.
+    MoveEnded {
+        /// The task.
+        task: TaskId,
+        /// How.
+        outcome: MoveOutcome,
+    },
+}
+
+/// The acceptance of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// Where to.
+    pub queue: QueueId,
+    /// The message: the one after the last that was given.
+    pub seq: Seq,
+    /// When it can be received; at or before `now` if at once. On a FIFO queue the queue's delay
+    /// says that instead.
+    pub ready_at: Timestamp,
+    /// Its size by which limits are measured: body and attributes, in bytes.
+    pub size: u32,
+    /// When it expires, if that does not follow from the queue's retention.
+    pub expires_at: Option<Timestamp>,
+    /// Its priority.
+    pub priority: u8,
+    /// Its group.
+    pub group: Option<GroupId>,
+    /// By what its duplicates are known from now on, in the scope that holds.
+    pub deduplication: Option<Digest>,
+}
+
+impl Sending {
+    /// A message without anything special about it.
+    pub fn plain(queue: QueueId, seq: Seq, ready_at: Timestamp, size: u32) -> Self {
+        Self {
+            queue,
+            seq,
+            ready_at,
+            size,
+            expires_at: None,
+            priority: PRIORITY_DEFAULT,
+            group: None,
+            deduplication: None,
+        }
+    }
+
+    /// Whether nothing is special about the message.
+    pub fn is_plain(&self) -> bool {
+        let Self { expires_at, priority, group, deduplication, .. } = self;
+        let is_default = *priority == PRIORITY_DEFAULT;
+        is_default && expires_at.is_none() && group.is_none() && deduplication.is_none()
+    }
 }
