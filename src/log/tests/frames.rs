@@ -182,6 +182,8 @@ fn a_copy_of_a_torn_frame_within_a_torn_body_proves_nothing() {
     let (disk, place) = tear(log, draft(2, &[&text(3000)]), |sector| sector < 12);
     let from = usize::try_from(place.offset).expect("small");
     let copy = disk.file(&segment(1)).expect("durable")[from..from + 3000].to_vec();
+    // In front of it, a sector that can be lost.
+    let copy = [text(512), copy].concat();
     let log = start(&disk).expect("torn").log;
     let (torn, place) = tear(log, aligned(3, &copy), |sector| sector != 8);
     assert_eq!((place.segment, place.first_lsn), (SegmentId::new(2), Lsn::new(2)));
