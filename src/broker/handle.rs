@@ -210,9 +210,7 @@ impl Received {
             return content;
         }
         let body = self.body.clone();
-        match tokio::task::spawn_blocking(move || body.read()).await {
-            Ok(content) => content,
-            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-        }
+        let read = tokio::task::spawn_blocking(move || body.read()).await;
+        read.unwrap_or_else(|failed| Err(BodyError::Abandoned(failed.to_string())))
     }
 }

@@ -1,13 +1,27 @@
 //! The owner of the state and everything that moves a request through it.
 //!
 //! Read in this order: [`Handle`] is what the api calls; [`mailbox`] bounds what is under way;
+//! [`owner`] is the machine that holds the state, with `batch`, `parked` and `execute` as its parts;
+//! [`start`](mod@start) recovers one and `run` gives it threads;
 //! [`receipt`] seals leases into receipt handles and opens them.
 
+mod batch;
+mod execute;
 mod handle;
 pub mod mailbox;
 mod message;
+pub mod owner;
+mod parked;
 pub mod receipt;
+mod run;
+pub mod start;
 
 pub use handle::{Delivery, Handle, Received};
 pub use message::{Answer, Event, Held, Request, Waiter};
+pub use owner::{Effect, Owner};
 pub use receipt::Receipts;
+pub use run::{Broker, Fate};
+pub use start::{StartError, Started, start};
+
+/// Why the bytes of a received message cannot be given.
+pub use crate::store::BodyError;

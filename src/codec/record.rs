@@ -22,6 +22,8 @@ const MESSAGE_LEASED: u8 = 7;
 const VISIBILITY_CHANGED: u8 = 8;
 const LEASE_RETURNED: u8 = 9;
 const MESSAGE_DELETED: u8 = 10;
+const RETENTION_HELD: u8 = 11;
+const RETENTION_RELEASED: u8 = 12;
 
 /// Appends a record's bytes.
 ///
@@ -40,6 +42,8 @@ pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
 fn record_type(record: &Record) -> u8 {
     match record {
         Record::Tick => TICK,
+        Record::RetentionHeld => RETENTION_HELD,
+        Record::RetentionReleased => RETENTION_RELEASED,
         Record::QueueCreated { .. } => QUEUE_CREATED,
         Record::QueueUpdated { .. } => QUEUE_UPDATED,
         Record::QueueDeleted { .. } => QUEUE_DELETED,
@@ -54,7 +58,7 @@ fn record_type(record: &Record) -> u8 {
 
 fn put_fields(record: &Record, out: &mut Vec<u8>) {
     match record {
-        Record::Tick => {}
+        Record::Tick | Record::RetentionHeld | Record::RetentionReleased => {}
         Record::QueueCreated { queue, name, settings } => {
             out.put_u64_le(queue.get());
             let length = u16::try_from(name.as_str().len()).expect("a name has at most 80 bytes");
@@ -119,6 +123,8 @@ pub fn decode_records(bytes: &[u8], sink: &mut dyn FnMut(Record)) -> Result<(), 
 fn take_fields(kind: u8, offset: usize, fields: &mut Reader<'_>) -> Result<Record, DecodeError> {
     Ok(match kind {
         TICK => Record::Tick,
+        RETENTION_HELD => Record::RetentionHeld,
+        RETENTION_RELEASED => Record::RetentionReleased,
         QUEUE_CREATED => {
             let queue = take_queue(fields)?;
             let what = "a queue's name";

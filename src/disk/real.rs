@@ -3,6 +3,7 @@
 //! Each operation is one call or two, and its error is the system's own, with its number: whoever
 //! asked knows the path and names it. Durability is never implied: only `sync_data`, `sync_all`
 //! and `sync_dir` give it. Written for Linux.
+#![expect(clippy::disallowed_types, reason = "this room owns the file system")]
 
 use std::{
     fs::{self, DirBuilder, File as SystemFile, OpenOptions},

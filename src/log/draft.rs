@@ -41,8 +41,14 @@ impl Body {
 impl Draft {
     /// The most bytes that the frame can take, with the longest list of zero sectors.
     pub fn frame_bytes(&self) -> u64 {
-        let bodies: u64 =
-            self.bodies.iter().map(|body| TABLE_ENTRY_BYTES as u64 + body.bytes()).sum();
-        frame_bytes_bound(FRAME_HEADER_BYTES as u64 + self.records.len() as u64 + bodies)
+        let body_bytes = self.bodies.iter().map(Body::bytes).sum();
+        Self::frame_bytes_of(self.bodies.len(), body_bytes, self.records.len() as u64)
+    }
+
+    /// The most bytes that a frame with so many bodies, of so many bytes together, and so many
+    /// bytes of records can take.
+    pub fn frame_bytes_of(body_count: usize, body_bytes: u64, record_bytes: u64) -> u64 {
+        let table = body_count as u64 * TABLE_ENTRY_BYTES as u64;
+        frame_bytes_bound(FRAME_HEADER_BYTES as u64 + table + record_bytes + body_bytes)
     }
 }

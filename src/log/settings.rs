@@ -81,6 +81,11 @@ impl SegmentId {
         format!("{SEGMENTS_DIR}/{:020}.tmp", self.0)
     }
 
+    /// The segment whose file has this name; `None` if it is no segment's.
+    pub fn of_file(name: &str) -> Option<Self> {
+        Self::from_name(name, ".seg")
+    }
+
     /// The segment whose file has this name, with the given ending.
     pub(super) fn from_name(name: &str, ending: &str) -> Option<Self> {
         let digits = name.strip_suffix(ending)?;

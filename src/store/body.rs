@@ -53,6 +53,9 @@ pub enum BodyError {
         /// How many.
         length: u32,
     },
+    /// The thread that read was ended before it was done.
+    #[error("the read was abandoned: {0}")]
+    Abandoned(String),
     /// The bytes are those that were accepted and yet do not decode.
     #[error("a payload does not decode")]
     Decode(#[from] DecodeError),
@@ -66,7 +69,7 @@ impl BodyRef {
             Self::Stored(place) => {
                 let mut buffer = BytesMut::zeroed(place.length as usize);
                 match place.file.read_cached_at(place.offset, &mut buffer) {
-                    Ok(read) if read == buffer.len() => Some(check(place, buffer.freeze())),
+                    Ok(read) if read == buffer.len() => Some(check(place, &buffer.freeze())),
                     Ok(_) | Err(_) => None,
                 }
             }
@@ -82,7 +85,7 @@ impl BodyRef {
                 let mut buffer = BytesMut::zeroed(length as usize);
                 disk::read_exact_at(&*place.file, offset, &mut buffer)
                     .map_err(|source| BodyError::Io { offset, length, source })?;
-                check(place, buffer.freeze())
+                check(place, &buffer.freeze())
             }
         }
     }
@@ -93,9 +96,9 @@ fn cached(payload: &Payload) -> Result<(Vec<Attribute>, Bytes), BodyError> {
     Ok((attributes, payload.body.clone()))
 }
 
-fn check(place: &Place, bytes: Bytes) -> Result<(Vec<Attribute>, Bytes), BodyError> {
-    if crc32fast::hash(&bytes) != place.crc {
+fn check(place: &Place, bytes: &Bytes) -> Result<(Vec<Attribute>, Bytes), BodyError> {
+    if crc32fast::hash(bytes) != place.crc {
         return Err(BodyError::Damaged { offset: place.offset, length: place.length });
     }
-    Ok(codec::decode_payload(&bytes)?)
+    Ok(codec::decode_payload(bytes)?)
 }

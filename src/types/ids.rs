@@ -104,8 +104,9 @@ impl MessageId {
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hex = format!("{:032x}", self.0);
-        let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-        write!(f, "{a}-{b}-{c}-{d}-{e}")
+        let part = |from: usize, to: usize| &hex[from..to];
+        write!(f, "{}-{}-{}-", part(0, 8), part(8, 12), part(12, 16))?;
+        write!(f, "{}-{}", part(16, 20), part(20, 32))
     }
 }
 

@@ -7,6 +7,10 @@ use super::{Nonce, QueueId, QueueName, QueueSettings, Seq, Timestamp};
 pub enum Record {
     /// Time reached the frame's `now`; nothing else happened.
     Tick,
+    /// The clock is in doubt: no message expires by its retention until an operator agreed.
+    RetentionHeld,
+    /// An operator agreed with the clock: retention goes on.
+    RetentionReleased,
     /// A queue was made.
     QueueCreated {
         /// Its incarnation, never used before.

@@ -1,0 +1,229 @@
+//! A [`Refusal`] as a gRPC status with google.rpc details, and as an `EntryError`.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::{
+    convert,
+    refusal::{CLOSED_RETRY, Refusal, std_duration},
+};
+use crate::{
+    api::Closed,
+    proto::v1,
+    types::{QueueName, Rejection},
+};
+
+/// The domain of every google.rpc.ErrorInfo.
+const DOMAIN: &str = "ledgerq";
+/// The type of resource in a google.rpc.ResourceInfo.
+const QUEUE: &str = "ledgerq.v1.Queue";
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let kind = refusal.kind();
+        let message = refusal.message();
+        let mut details = ErrorDetails::new();
+        details.set_error_info(kind.reason, DOMAIN, metadata(&refusal.rejection));
+        if let Some(field) = refusal.field() {
+            details.add_bad_request_violation(field, &message);
+        }
+        if let Some(quota) = kind.quota {
+            details.add_quota_failure_violation(quota, &message);
+        }
+        if let Some(queue) = resource(&refusal.rejection) {
+            details.set_resource_info(QUEUE, queue.as_str(), "", &message);
+        }
+        if let Some(retry_after) = kind.retry_after {
+            details.set_retry_info(Some(std_duration(retry_after)));
+        }
+        Self::with_error_details(kind.code, message, details)
+    }
+}
+
+impl From<Closed> for Status {
+    fn from(closed: Closed) -> Self {
+        let reason = match &closed {
+            Closed::Recovering { .. } => "RECOVERING",
+            Closed::Draining => "SHUTTING_DOWN",
+            Closed::Stopped => "STOPPED",
+        };
+        let mut details = ErrorDetails::new();
+        details.set_error_info(reason, DOMAIN, HashMap::new());
+        details.set_retry_info(Some(std_duration(CLOSED_RETRY)));
+        Self::with_error_details(Code::Unavailable, closed.to_string(), details)
+    }
+}
+
+impl From<&Refusal> for v1::EntryError {
+    fn from(refusal: &Refusal) -> Self {
+        let kind = refusal.kind();
+        Self {
+            code: kind.code.into(),
+            reason: kind.reason.to_owned(),
+            message: refusal.message(),
+            field: refusal.field().unwrap_or_default(),
+            retry_delay: kind.retry_after.map(convert::duration),
+        }
+    }
+}
+
+/// The numbers and names of a rejection's sentence, for programs.
+fn metadata(rejection: &Rejection) -> HashMap<String, String> {
+    let pairs: Vec<(&str, String)> = match rejection {
+        Rejection::OutOfRange { value, min, max, .. } => {
+            vec![("value", value.to_string()), ("min", min.to_string()), ("max", max.to_string())]
+        }
+        Rejection::QueueAlreadyExists { setting, .. } => vec![("setting", (*setting).to_owned())],
+        Rejection::MessageTooLarge { bytes, bytes_max, .. } => {
+            vec![("bytes", bytes.to_string()), ("bytes_max", bytes_max.to_string())]
+        }
+        Rejection::TooManyInFlight { in_flight_max, .. } => {
+            vec![("in_flight_max", in_flight_max.to_string())]
+        }
+        Rejection::QueueName { .. }
+        | Rejection::Malformed { .. }
+        | Rejection::Missing { .. }
+        | Rejection::QueueNotFound { .. }
+        | Rejection::ReceiptHandleInvalid { .. }
+        | Rejection::ReceiptHandleOfAnotherQueue { .. }
+        | Rejection::MessageNotInFlight
+        | Rejection::LeaseStale
+        | Rejection::MessageNotFound
+        | Rejection::LeaseTooLong { .. }
+        | Rejection::PurgeInProgress { .. }
+        | Rejection::Overloaded { .. }
+        | Rejection::DiskFull
+        | Rejection::ShuttingDown
+        | Rejection::Unknown => Vec::new(),
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The queue that a rejection is about.
+fn resource(rejection: &Rejection) -> Option<&QueueName> {
+    match rejection {
+        Rejection::QueueNotFound { queue }
+        | Rejection::QueueAlreadyExists { queue, .. }
+        | Rejection::MessageTooLarge { queue, .. }
+        | Rejection::TooManyInFlight { queue, .. }
+        | Rejection::ReceiptHandleOfAnotherQueue { queue }
+        | Rejection::PurgeInProgress { queue, .. } => Some(queue),
+        Rejection::QueueName { .. }
+        | Rejection::OutOfRange { .. }
+        | Rejection::Malformed { .. }
+        | Rejection::Missing { .. }
+        | Rejection::ReceiptHandleInvalid { .. }
+        | Rejection::MessageNotInFlight
+        | Rejection::LeaseStale
+        | Rejection::MessageNotFound
+        | Rejection::LeaseTooLong { .. }
+        | Rejection::Overloaded { .. }
+        | Rejection::DiskFull
+        | Rejection::ShuttingDown
+        | Rejection::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use expect_test::expect;
+
+    use super::*;
+    use crate::{
+        api::grpc::refusal::Place,
+        types::{Millis, NameError, Unit},
+    };
+
+    /// One of each kind.
+    fn rejections() -> Vec<Rejection> {
+        let queue = QueueName::parse("jobs").expect("it is a name");
+        let (field, unit) = ("delay", Unit::Millis);
+        let source = NameError::Empty;
+        vec![
+            Rejection::QueueName { field: "queue", value: String::new(), source },
+            Rejection::OutOfRange { field, value: 2000, min: 0, max: 1000, unit },
+            Rejection::malformed("mode", "7", "it can be 1 or 2"),
+            Rejection::Missing { field: "value", needed: "it has 1 byte at least" },
+            Rejection::QueueNotFound { queue: queue.clone() },
+            Rejection::QueueAlreadyExists { queue: queue.clone(), setting: "retention" },
+            Rejection::MessageTooLarge { queue: queue.clone(), bytes: 2000, bytes_max: 1024 },
+            Rejection::TooManyInFlight { queue: queue.clone(), in_flight_max: 120_000 },
+            Rejection::ReceiptHandleInvalid { value: "garbage".into() },
+            Rejection::ReceiptHandleOfAnotherQueue { queue: queue.clone() },
+            Rejection::MessageNotInFlight,
+            Rejection::LeaseStale,
+            Rejection::MessageNotFound,
+            Rejection::LeaseTooLong { value: Millis::new(2000), max: Millis::new(1000) },
+            Rejection::PurgeInProgress { queue, retry_after: Millis::new(1500) },
+            Rejection::Overloaded { what: "10 requests".into() },
+            Rejection::DiskFull,
+            Rejection::ShuttingDown,
+            Rejection::Unknown,
+        ]
+    }
+
+    #[test]
+    fn codes_and_reasons_stay_as_they_are() {
+        let mut table = String::new();
+        for rejection in rejections() {
+            let refusal = Refusal { place: Place::Message("entries[3]".into()), rejection };
+            let error = v1::EntryError::from(&refusal);
+            let retry = error.retry_delay.map_or("never".into(), |delay| delay.to_string());
+            let code = Code::from_i32(error.code);
+            let v1::EntryError { reason, field, .. } = error;
+            writeln!(table, "{code:?} {reason} {field:?} {retry}").expect("text takes all");
+        }
+        expect![[r#"
+            InvalidArgument QUEUE_NAME_INVALID "entries[3].queue" never
+            InvalidArgument VALUE_OUT_OF_RANGE "entries[3].delay" never
+            InvalidArgument VALUE_MALFORMED "entries[3].mode" never
+            InvalidArgument FIELD_MISSING "entries[3].value" never
+            NotFound QUEUE_NOT_FOUND "" never
+            AlreadyExists QUEUE_ALREADY_EXISTS "" never
+            InvalidArgument MESSAGE_TOO_LARGE "entries[3].body" never
+            ResourceExhausted TOO_MANY_IN_FLIGHT "" 1s
+            InvalidArgument RECEIPT_HANDLE_INVALID "entries[3].receipt_handle" never
+            InvalidArgument RECEIPT_HANDLE_OF_ANOTHER_QUEUE "entries[3].receipt_handle" never
+            FailedPrecondition MESSAGE_NOT_IN_FLIGHT "" never
+            FailedPrecondition LEASE_STALE "" never
+            NotFound MESSAGE_NOT_FOUND "" never
+            InvalidArgument LEASE_TOO_LONG "entries[3].visibility_timeout" never
+            FailedPrecondition PURGE_IN_PROGRESS "" 1.500s
+            ResourceExhausted OVERLOADED "" 0.100s
+            ResourceExhausted DISK_FULL "" 5s
+            Unavailable SHUTTING_DOWN "" 1s
+            Unknown OUTCOME_UNKNOWN "" never
+        "#]]
+        .assert_eq(&table);
+    }
+
+    #[test]
+    fn a_status_says_what_an_entry_error_says() {
+        for rejection in rejections() {
+            let refusal = Refusal::within("entries[3]", rejection);
+            let error = v1::EntryError::from(&refusal);
+            let status = Status::from(refusal);
+            let details = status.get_error_details();
+            let info = details.error_info().expect("it always has one");
+            assert_eq!((info.domain.as_str(), &info.reason), (DOMAIN, &error.reason));
+            assert_eq!((status.code() as i32, status.message()), (error.code, &*error.message));
+            let violation = details.bad_request().map(|bad| bad.field_violations[0].field.clone());
+            assert_eq!(violation.unwrap_or_default(), error.field);
+            let retry_millis = details.retry_info().and_then(|retry| retry.retry_delay);
+            let told = error.retry_delay.map(|delay| delay.try_into().expect("it is positive"));
+            assert_eq!(retry_millis, told);
+        }
+    }
+
+    #[test]
+    fn a_status_fits_into_the_headers_of_clients() {
+        let value: String = "\u{1f980}".repeat(1 << 20);
+        let rejection = Rejection::malformed("page_token", &value, "it is not one");
+        let status = Status::from(Refusal::of_request(rejection));
+        assert!(status.details().len() + status.message().len() < 4096);
+    }
+}

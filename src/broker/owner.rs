@@ -1,0 +1,333 @@
+//! The owner: the machine that holds the state. It has no thread, no clock and no disk; events go
+//! in by [`Owner::step`], and what is to be done comes out of [`Owner::flush`].
+//!
+//! It decides and applies every request that comes in, gathers the records in one batch, and hands
+//! the batch out as one write as soon as the write before is durable. While that one syncs it
+//! gathers the next: the batch grows as long as the disk takes, and nothing is ever delayed on
+//! purpose.
+//!
+//! **Invariant**: an answer is released only when everything it was computed from is durable. It
+//! travels with the write of its batch; an answer to which no record belongs waits for the write
+//! under way, if there is one.
+//!
+//! **Invariant**: everything in a batch happens at one time, the batch's `now`.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    io,
+    time::Duration,
+};
+
+use super::{
+    Answer, Event, Held, Request, Waiter,
+    batch::{Batch, Sealed},
+    parked::Parked,
+};
+use crate::{
+    entropy::Entropy,
+    log::{Appended, LogError, PrepareJob, SealJob, SyncReport, WriteJob, Writer},
+    state::State,
+    store::Store,
+    types::{Lsn, Millis, QueueId, Record, Rejection, Reply, Timestamp},
+};
+
+/// How long the owner waits after a segment could not be prepared before it tries again.
+const PREPARE_RETRY: Millis = Millis::from_secs(1);
+
+/// What the owner is set to.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long after the last write an idle broker proves it with another.
+    pub idle_sync_after: Millis,
+}
+
+/// What is to be done outside. Every job's outcome comes back as an [`Event`].
+pub enum Effect<W> {
+    /// Run the job; if it succeeds, release the answers. Then [`Event::Written`].
+    Write(WriteJob, Vec<Held<W>>),
+    /// Release these answers now.
+    Release(Vec<Held<W>>),
+    /// Run the job in the background. Then [`Event::Prepared`].
+    Prepare(PrepareJob),
+    /// Run the job in the background. Then [`Event::Sealed`].
+    Seal(SealJob),
+    /// A write is durable.
+    Synced(SyncReport),
+    /// A segment could not be prepared; sends are refused until it can.
+    NoSpace(io::Error),
+    /// The footer of a full segment could not be written; a start does without it.
+    Unsealed(io::Error),
+    /// A write failed. Nothing is acknowledged any more: the process must stop.
+    Failed(LogError),
+    /// Everything that was accepted is durable and answered, and nothing more will be.
+    Drained,
+}
+
+/// The machine that holds the state; `W` is who waits for answers.
+pub struct Owner<W> {
+    pub(super) settings: Settings,
+    pub(super) state: State,
+    pub(super) store: Store,
+    pub(super) log: Writer,
+    pub(super) entropy: Box<dyn Entropy>,
+    pub(super) batch: Batch<W>,
+    pub(super) parked: Parked<W>,
+    /// Requests for which the batch had no room, in order.
+    deferred: VecDeque<Request<W>>,
+    /// Time has changed the state since the last record: an answer must not show it before it is
+    /// durable.
+    time_unlogged: bool,
+    write_under_way: bool,
+    /// When the last write became durable.
+    synced_at: Timestamp,
+    /// Why no segment could be prepared, told at the next flush, and when to try again.
+    prepare_failed: Option<io::Error>,
+    prepare_again_at: Option<Timestamp>,
+    seal_failed: Option<io::Error>,
+    report: Option<Result<SyncReport, LogError>>,
+    pub(super) mode: Mode,
+    /// Queues at which polls may be served that were not yet, for want of room in the batch.
+    pub(super) woken: BTreeSet<QueueId>,
+    garbage_left: bool,
+}
+
+/// Whether the owner still serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mode {
+    /// It takes requests.
+    Serving,
+    /// It refuses requests, and ends once all is durable.
+    Draining,
+    /// It has ended.
+    Stopped,
+}
+
+impl<W: Waiter> Owner<W> {
+    /// An owner of this state, which is all that the log holds.
+    pub fn new(
+        settings: Settings,
+        state: State,
+        store: Store,
+        log: Writer,
+        entropy: Box<dyn Entropy>,
+    ) -> Self {
+        Self {
+            settings,
+            synced_at: state.now(),
+            state,
+            store,
+            log,
+            entropy,
+            batch: Batch::new(),
+            parked: Parked::new(),
+            deferred: VecDeque::new(),
+            time_unlogged: false,
+            write_under_way: false,
+            prepare_failed: None,
+            prepare_again_at: None,
+            seal_failed: None,
+            report: None,
+            mode: Mode::Serving,
+            woken: BTreeSet::new(),
+            garbage_left: false,
+        }
+    }
+
+    /// The first frame after a start: it puts the broker's time on record, holds or releases
+    /// retention, and must be durable before anything is served.
+    pub fn begin(&mut self, now: Timestamp, hold: Option<Record>) {
+        self.pass_time(now);
+        self.commit(&hold.unwrap_or(Record::Tick));
+    }
+
+    /// Takes in one event, at this time.
+    pub fn step(&mut self, now: Timestamp, event: Event<W>) {
+        match event {
+            Event::Request(request) => self.request(now, request),
+            Event::Written(outcome) => self.written(now, outcome),
+            Event::Prepared(outcome) => {
+                let outcome = match outcome {
+                    Ok(prepared) => {
+                        self.prepare_again_at = None;
+                        Ok(prepared)
+                    }
+                    Err(error) => {
+                        self.prepare_again_at = Some(now.after(PREPARE_RETRY));
+                        let kind = error.kind();
+                        self.prepare_failed = Some(error);
+                        Err(kind.into())
+                    }
+                };
+                self.log.prepared(outcome);
+            }
+            Event::Sealed(Ok(())) | Event::Woken => {}
+            Event::Sealed(Err(error)) => self.seal_failed = Some(error),
+            Event::Drain => self.mode = self.mode.max(Mode::Draining),
+        }
+    }
+
+    /// Says what is to be done after the events that came in, at this time.
+    pub fn flush(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
+        if self.mode == Mode::Stopped {
+            return;
+        }
+        self.tell(effects);
+        self.serve_parked(now);
+        self.log_time();
+        self.hand_out(effects);
+        self.take_deferred(now);
+        self.prove_when_idle(now);
+        self.hand_out(effects);
+        self.background_jobs(now, effects);
+        self.garbage_left = self.state.collect_garbage();
+        let is_done = self.batch.is_empty() && !self.write_under_way && !self.log.unproved();
+        if self.mode == Mode::Draining && is_done && self.deferred.is_empty() {
+            self.mode = Mode::Stopped;
+            effects.push(Effect::Drained);
+        }
+    }
+
+    /// When [`Owner::step`] wants an [`Event::Woken`], if nothing else happens before.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let idle = self.log.unproved().then(|| self.synced_at.after(self.settings.idle_sync_after));
+        let idle = if self.write_under_way { None } else { idle };
+        let deadlines =
+            [self.state.next_deadline(), self.parked.next_deadline(), idle, self.prepare_again_at];
+        if self.garbage_left {
+            return Some(Timestamp::ZERO);
+        }
+        // A batch that is still here waits for the disk: it goes on when that is done, not when
+        // time passes.
+        let waits = !self.batch.is_empty();
+        if waits { self.prepare_again_at } else { deadlines.into_iter().flatten().min() }
+    }
+
+    /// Whether no space could be had for another segment.
+    pub fn is_disk_full(&self) -> bool {
+        self.prepare_again_at.is_some()
+    }
+
+    /// The state, to look at.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn request(&mut self, now: Timestamp, request: Request<W>) {
+        // Whoever waits for nothing only gives something back; that is never refused.
+        if self.mode != Mode::Serving && request.waiter.is_some() {
+            self.hold(request.waiter, Err(Rejection::ShuttingDown));
+            return;
+        }
+        if !self.deferred.is_empty() {
+            self.deferred.push_back(request);
+            return;
+        }
+        self.pass_time(now);
+        if let Some(request) = self.execute(request) {
+            self.deferred.push_back(request);
+        }
+        self.serve_woken();
+    }
+
+    fn written(&mut self, now: Timestamp, outcome: io::Result<Duration>) {
+        self.write_under_way = false;
+        self.synced_at = now;
+        self.report = Some(self.log.synced(outcome));
+    }
+
+    /// A batch that is empty begins now; one that is not has its time already.
+    pub(super) fn pass_time(&mut self, now: Timestamp) {
+        if self.batch.is_empty() {
+            self.batch.now = now.max(self.state.now());
+            self.time_unlogged |= self.state.advance(self.batch.now);
+        }
+    }
+
+    /// Logs a record and makes it true.
+    pub(super) fn commit(&mut self, record: &Record) {
+        self.batch.push(record);
+        self.apply(record);
+    }
+
+    pub(super) fn apply(&mut self, record: &Record) {
+        let ordinal = u64::from(self.batch.record_count()) - 1;
+        let lsn = Lsn::new(self.log.next_lsn().get() + ordinal);
+        self.state.apply(record, lsn);
+        self.time_unlogged = false;
+    }
+
+    /// An answer that shows what time did needs that time on record.
+    fn log_time(&mut self) {
+        if self.time_unlogged && self.batch.has_answers() && !self.batch.has_records() {
+            self.commit(&Record::Tick);
+        }
+    }
+
+    fn prove_when_idle(&mut self, now: Timestamp) {
+        let is_idle = self.batch.is_empty() && !self.write_under_way && self.log.unproved();
+        let is_due = now >= self.synced_at.after(self.settings.idle_sync_after);
+        if is_idle && (is_due || self.mode == Mode::Draining) {
+            self.pass_time(now);
+            self.commit(&Record::Tick);
+        }
+    }
+
+    fn tell(&mut self, effects: &mut Vec<Effect<W>>) {
+        match self.report.take() {
+            Some(Ok(report)) => effects.push(Effect::Synced(report)),
+            Some(Err(error)) => {
+                self.mode = Mode::Stopped;
+                effects.push(Effect::Failed(error));
+            }
+            None => {}
+        }
+        effects.extend(self.prepare_failed.take().map(Effect::NoSpace));
+        effects.extend(self.seal_failed.take().map(Effect::Unsealed));
+    }
+
+    fn hand_out(&mut self, effects: &mut Vec<Effect<W>>) {
+        if self.write_under_way || self.mode == Mode::Stopped || self.batch.is_empty() {
+            return;
+        }
+        if !self.batch.has_records() {
+            effects.push(Effect::Release(self.batch.take_answers()));
+            return;
+        }
+        if !self.log.ready(self.batch.frame_bytes(0, 0, 0)) {
+            return;
+        }
+        let Sealed { draft, first_seq, payloads, held } = self.batch.seal();
+        let Appended { job, place } = self.log.append(draft);
+        self.store.written(&place, first_seq, payloads);
+        self.write_under_way = true;
+        effects.push(Effect::Write(job, held));
+    }
+
+    fn take_deferred(&mut self, now: Timestamp) {
+        while let Some(request) = self.deferred.pop_front() {
+            self.pass_time(now);
+            if let Some(request) = self.execute(request) {
+                self.deferred.push_front(request);
+                break;
+            }
+            self.serve_woken();
+        }
+    }
+
+    fn background_jobs(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
+        let is_due = self.prepare_again_at.is_none_or(|at| now >= at);
+        if is_due && self.log.wants_segment() {
+            let salt = self.entropy.next();
+            effects.extend(self.log.prepare(salt).map(Effect::Prepare));
+        }
+        while let Some(job) = self.log.seal() {
+            effects.push(Effect::Seal(job));
+        }
+    }
+
+    pub(super) fn hold(&mut self, waiter: Option<W>, reply: Result<Reply, Rejection>) {
+        if let Some(waiter) = waiter {
+            self.batch.hold(waiter, Answer::new(reply));
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The threads of a broker that serves: the owner, the log writer, and one for work in the
+//! background. Each takes from one channel; the owner alone decides.
+
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use tracing::{debug, error, warn};
+
+use super::{
+    Effect, Event, Handle, Held, Owner, Receipts,
+    mailbox::{Caller, Limits, Mailbox},
+    start::{Started, timed},
+};
+use crate::{
+    clock::BrokerClock,
+    disk::Disk,
+    log::{LogError, PrepareJob, SealJob, WriteJob},
+    store::Directory,
+};
+
+/// How many events the owner takes in before it looks what is to be done.
+const EVENTS_PER_FLUSH: usize = 1024;
+/// A sync that takes longer is worth a warning.
+const SLOW_SYNC: Duration = Duration::from_secs(1);
+
+/// A broker that serves.
+pub struct Broker {
+    handle: Handle,
+    events: mpsc::Sender<Event<Caller>>,
+    fate: watch::Receiver<Fate>,
+}
+
+/// How a broker is.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// It serves.
+    Serving,
+    /// It was asked to end and has: everything accepted is durable and answered.
+    Drained,
+    /// A write failed. Nothing was acknowledged since; the process must end.
+    Failed(Arc<LogError>),
+}
+
+/// Work that nobody waits for.
+enum Background {
+    Prepare(PrepareJob),
+    Seal(SealJob),
+}
+
+impl Broker {
+    /// Starts the threads of an owner that has recovered.
+    pub fn run(started: Started<Caller>, limits: Limits) -> std::io::Result<Self> {
+        let Started { owner, clock, directory, .. } = started;
+        let identity = directory.identity();
+        let (mailbox, events_out) = Mailbox::new(limits);
+        let events = mailbox.events();
+        let receipts = Receipts::new(&identity.receipt_key);
+        let handle = Handle::new(mailbox, receipts, identity.lineage);
+        let (fate_in, fate) = watch::channel(Fate::Serving);
+
+        let (writes, writes_out) = mpsc::channel();
+        let (background, background_out) = mpsc::channel();
+        let (disk, to_owner) = (directory.disk().clone(), events.clone());
+        spawn("log-writer", move || write_log(&writes_out, &to_owner))?;
+        let to_owner = events.clone();
+        spawn("background", move || work(&*disk, &background_out, &to_owner))?;
+        let owner = OwnerThread { owner, clock, writes, background, fate: fate_in, directory };
+        spawn("owner", move || owner.run(&events_out))?;
+        Ok(Self { handle, events, fate })
+    }
+
+    /// What the api calls.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// How the broker is, and when that changes.
+    pub fn fate(&self) -> watch::Receiver<Fate> {
+        self.fate.clone()
+    }
+
+    /// Takes no more requests, answers the long polls empty, makes everything durable. Its end is
+    /// told by [`Broker::fate`].
+    pub fn drain(&self) {
+        // An owner that is gone has told its fate already.
+        let _ = self.events.send(Event::Drain);
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(body).map(drop)
+}
+
+struct OwnerThread {
+    owner: Owner<Caller>,
+    clock: BrokerClock,
+    writes: mpsc::Sender<(WriteJob, Vec<Held<Caller>>)>,
+    background: mpsc::Sender<Background>,
+    fate: watch::Sender<Fate>,
+    /// Keeps the lock.
+    directory: Directory,
+}
+
+impl OwnerThread {
+    fn run(mut self, events: &mpsc::Receiver<Event<Caller>>) {
+        let mut effects = Vec::new();
+        loop {
+            self.owner.flush(self.clock.now(), &mut effects);
+            for effect in effects.drain(..) {
+                if let Some(fate) = self.carry_out(effect) {
+                    // The lock goes before the fate is told: who hears it may start another.
+                    drop(self.directory);
+                    self.fate.send_replace(fate);
+                    return;
+                }
+            }
+            let Some(event) = self.next(events) else { return };
+            self.owner.step(self.clock.now(), event);
+            for event in events.try_iter().take(EVENTS_PER_FLUSH) {
+                self.owner.step(self.clock.now(), event);
+            }
+        }
+    }
+
+    fn next(&self, events: &mpsc::Receiver<Event<Caller>>) -> Option<Event<Caller>> {
+        let Some(at) = self.owner.next_wake() else { return events.recv().ok() };
+        let wait = Duration::from_millis(at.since(self.clock.now()).get());
+        match events.recv_timeout(wait) {
+            Ok(event) => Some(event),
+            Err(mpsc::RecvTimeoutError::Timeout) => Some(Event::Woken),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn carry_out(&self, effect: Effect<Caller>) -> Option<Fate> {
+        match effect {
+            Effect::Write(job, held) => self.hand_to(&self.writes, (job, held)),
+            Effect::Release(held) => release(held),
+            Effect::Prepare(job) => self.hand_to(&self.background, Background::Prepare(job)),
+            Effect::Seal(job) => self.hand_to(&self.background, Background::Seal(job)),
+            Effect::Synced(report) => debug!(?report, "synced"),
+            Effect::NoSpace(cause) => {
+                warn!(%cause, "cannot prepare a segment; sends are refused until it works");
+            }
+            Effect::Unsealed(cause) => warn!(%cause, "cannot write the footer of a segment"),
+            Effect::Failed(cause) => {
+                error!(cause = %chain(&cause), "the log failed; nothing more is acknowledged");
+                return Some(Fate::Failed(Arc::new(cause)));
+            }
+            Effect::Drained => return Some(Fate::Drained),
+        }
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as one of the owner's verbs")]
+    fn hand_to<T>(&self, thread: &mpsc::Sender<T>, job: T) {
+        thread.send(job).expect("the threads of a broker live as long as its owner");
+    }
+}
+
+fn release(held: Vec<Held<Caller>>) {
+    for Held { waiter, answer } in held {
+        waiter.tell(answer);
+    }
+}
+
+fn write_log(
+    jobs: &mpsc::Receiver<(WriteJob, Vec<Held<Caller>>)>,
+    owner: &mpsc::Sender<Event<Caller>>,
+) {
+    for (job, held) in jobs {
+        let outcome = timed(|| job.run());
+        let is_durable = outcome.is_ok();
+        if let Ok(took) = &outcome
+            && *took > SLOW_SYNC
+        {
+            let took_ms = took.as_millis();
+            warn!(took_ms, "the disk was slow to sync");
+        }
+        // The owner can hand out the next write while the answers of this one are released.
+        if owner.send(Event::Written(outcome)).is_err() {
+            return;
+        }
+        if is_durable {
+            release(held);
+        }
+    }
+}
+
+fn work(disk: &dyn Disk, jobs: &mpsc::Receiver<Background>, owner: &mpsc::Sender<Event<Caller>>) {
+    for job in jobs {
+        let event = match job {
+            Background::Prepare(job) => Event::Prepared(job.run(disk)),
+            Background::Seal(job) => Event::Sealed(job.run()),
+        };
+        if owner.send(event).is_err() {
+            return;
+        }
+    }
+}
+
+/// An error with all that caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        broker::{owner, start, start::Settings},
+        clock::SystemClock,
+        disk::SimDisk,
+        entropy::SeededEntropy,
+        state,
+        types::{DeleteMode, DeleteOutcome, Millis, QueueName, SendEntry, SettingsPatch},
+    };
+
+    fn broker(disk: &SimDisk) -> Broker {
+        let settings = Settings {
+            segment_bytes: 1 << 20,
+            tail_cache_bytes: 1 << 20,
+            state: state::Settings { in_flight_max: 100 },
+            owner: owner::Settings { idle_sync_after: Millis::new(20) },
+            accept_clock: false,
+        };
+        let (clock, entropy) = (Arc::new(SystemClock), Box::new(SeededEntropy::new(1)));
+        let started = start(settings, Arc::new(disk.clone()), clock, entropy, &mut |_| {});
+        let limits = Limits { requests_max: 100, polls_max: 100, bytes_max: 1 << 20 };
+        Broker::run(started.expect("the disk is whole"), limits).expect("threads can be made")
+    }
+
+    async fn drain(broker: &Broker) {
+        broker.drain();
+        let mut fate = broker.fate();
+        let drained = fate.wait_for(|fate| matches!(fate, Fate::Drained)).await;
+        assert!(drained.is_ok());
+    }
+
+    fn send(body: &'static [u8]) -> Vec<SendEntry> {
+        vec![SendEntry { payload: Handle::payload(&[], body.into()), delay: None }]
+    }
+
+    #[tokio::test]
+    async fn a_message_is_there_until_it_is_deleted_over_a_restart() {
+        let disk = SimDisk::new();
+        let jobs = QueueName::parse("jobs").expect("a good name");
+        let first = broker(&disk);
+        let handle = first.handle();
+        handle.create_queue(jobs.clone(), SettingsPatch::default()).await.expect("a new queue");
+        for outcome in handle.send(jobs.clone(), send(b"hello")).await.expect("a queue") {
+            outcome.expect("a good message");
+        }
+        let received = handle.receive(jobs.clone(), 1, None, None).await.expect("a queue");
+        let lease = received.messages[0].leased.lease();
+        let (_, body) = received.messages[0].content().await.expect("it is whole");
+        assert_eq!(body, "hello");
+        received.claim();
+        drain(&first).await;
+
+        let second = broker(&disk);
+        let handle = second.handle();
+        let counts = handle.get_queue(jobs.clone()).await.expect("a queue").counts;
+        assert_eq!((counts.ready, counts.in_flight), (0, 1));
+        let deleted = handle.delete(jobs.clone(), vec![lease], DeleteMode::Fenced).await;
+        assert_eq!(deleted, Ok(vec![Ok(DeleteOutcome::Deleted)]));
+        drain(&second).await;
+
+        let third = broker(&disk);
+        let counts = third.handle().get_queue(jobs).await.expect("a queue").counts;
+        assert_eq!((counts.ready, counts.in_flight, counts.oldest_age), (0, 0, None));
+    }
+
+    #[tokio::test]
+    async fn a_long_poll_gets_what_is_sent_later_and_a_dropped_one_gives_it_back() {
+        let disk = SimDisk::new();
+        let jobs = QueueName::parse("jobs").expect("a good name");
+        let broker = broker(&disk);
+        let handle = broker.handle().clone();
+        handle.create_queue(jobs.clone(), SettingsPatch::default()).await.expect("a new queue");
+        let poll = {
+            let (handle, jobs) = (handle.clone(), jobs.clone());
+            tokio::spawn(async move {
+                handle.receive(jobs, 10, None, Some(Millis::from_secs(20))).await
+            })
+        };
+        tokio::task::yield_now().await;
+        handle.send(jobs.clone(), send(b"hello")).await.expect("a queue");
+        let delivery = poll.await.expect("no panic").expect("a queue");
+        assert_eq!(delivery.messages[0].leased.receive_count, 1);
+        drop(delivery);
+        let again = handle.receive(jobs, 10, None, Some(Millis::from_secs(20))).await;
+        assert_eq!(again.expect("a queue").messages[0].leased.receive_count, 1);
+    }
+}

@@ -1,0 +1,50 @@
+//! When time alone changes something: the ends of leases and delays, and retention.
+
+use std::collections::BTreeSet;
+
+use crate::types::{QueueId, Seq, Timestamp};
+
+/// What happens at a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// A message's lease or delay ends.
+    Message(QueueId, Seq),
+    /// The oldest message of a queue may have been kept for long enough.
+    Retention(QueueId),
+}
+
+/// All deadlines, in the order in which they pass.
+///
+/// An entry may be stale, because its message or queue is gone: whoever takes it looks before he
+/// acts. None is ever missing.
+#[derive(Default)]
+pub(super) struct Deadlines {
+    entries: BTreeSet<(Timestamp, Due)>,
+}
+
+impl Deadlines {
+    pub(super) fn insert(&mut self, at: Timestamp, due: Due) {
+        self.entries.insert((at, due));
+    }
+
+    pub(super) fn remove(&mut self, at: Timestamp, due: Due) {
+        self.entries.remove(&(at, due));
+    }
+
+    pub(super) fn contains(&self, at: Timestamp, due: Due) -> bool {
+        self.entries.contains(&(at, due))
+    }
+
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.entries.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the first entry that is due at `now`.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
+        let first = *self.entries.first()?;
+        if first.0 > now {
+            return None;
+        }
+        self.entries.pop_first()
+    }
+}

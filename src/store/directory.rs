@@ -1,0 +1,110 @@
+//! The data directory: locked, identified, made if it is not there.
+//!
+//! A new directory is made in this order: `LOCK`, the first segment, `IDENTITY`. So an `IDENTITY`
+//! says that all of it is there (R1 of the log's rules), and a directory without one was never
+//! served from.
+
+use std::{io, io::IoSlice, sync::Arc};
+
+use super::{Identity, StoreError};
+use crate::{
+    disk::{self, Access, Disk},
+    log::{self, SEGMENTS_DIR, SegmentId, Settings},
+};
+
+const LOCK: &str = "LOCK";
+const IDENTITY: &str = "IDENTITY";
+const IDENTITY_TEMPORARY: &str = "IDENTITY.tmp";
+
+/// A data directory that this process has to itself for as long as this lives.
+pub struct Directory {
+    disk: Arc<dyn Disk>,
+    identity: Identity,
+    is_new: bool,
+    _lock: Box<dyn Send + Sync>,
+}
+
+impl Directory {
+    /// Locks the directory, and reads its identity or makes it: `fresh` is the identity of a new
+    /// directory.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        segment_bytes: u64,
+        fresh: Identity,
+        salts: &mut dyn FnMut() -> u64,
+    ) -> Result<Self, StoreError> {
+        let lock = lock(&*disk)?;
+        let names = disk.list("").map_err(StoreError::io("list", "the data directory"))?;
+        let has_segments = has_segments(&*disk)?;
+        if names.iter().any(|name| name == IDENTITY) {
+            // The name may not be durable yet, if the process that made it was killed.
+            disk.sync_dir("").map_err(StoreError::io("sync", "the data directory"))?;
+            let identity = Identity::decode(&read(&*disk)?)?;
+            if !has_segments {
+                return Err(StoreError::SegmentsMissing);
+            }
+            return Ok(Self { disk, identity, is_new: false, _lock: lock });
+        }
+        let ours = |name: &String| name == LOCK || name == IDENTITY_TEMPORARY;
+        if let Some(file) = names.into_iter().find(|name| !ours(name)) {
+            return Err(StoreError::NotOurs { file });
+        }
+        let settings = Settings { segment_bytes, lineage: fresh.lineage };
+        log::create(&*disk, &settings, salts)?;
+        publish(&*disk, &fresh)?;
+        Ok(Self { disk, identity: fresh, is_new: true, _lock: lock })
+    }
+
+    /// Who the directory is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where it lies.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// Whether it was made by this call.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+}
+
+fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, StoreError> {
+    disk.lock(LOCK).map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock => StoreError::Locked,
+        _ => StoreError::Io { operation: "lock", path: LOCK.to_owned(), source },
+    })
+}
+
+fn has_segments(disk: &dyn Disk) -> Result<bool, StoreError> {
+    match disk.list(SEGMENTS_DIR) {
+        Ok(names) => Ok(names.iter().any(|name| SegmentId::of_file(name).is_some())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::io("list", SEGMENTS_DIR)(error)),
+    }
+}
+
+fn read(disk: &dyn Disk) -> Result<Vec<u8>, StoreError> {
+    let failed = || StoreError::io("read", IDENTITY);
+    let file = disk.open(IDENTITY, Access::Read).map_err(failed())?;
+    let length = file.len().map_err(failed())?;
+    // Whatever is longer than an identity is none; there is no need to read it all.
+    let mut bytes = vec![0; usize::try_from(length.min(4096)).unwrap_or(4096)];
+    disk::read_exact_at(&*file, 0, &mut bytes).map_err(failed())?;
+    Ok(bytes)
+}
+
+fn publish(disk: &dyn Disk, identity: &Identity) -> Result<(), StoreError> {
+    let failed = || StoreError::io("write", IDENTITY);
+    match disk.unlink(IDENTITY_TEMPORARY) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
+        _ => {}
+    }
+    let file = disk.create(IDENTITY_TEMPORARY).map_err(failed())?;
+    disk::write_all_at(&*file, 0, &mut [IoSlice::new(&identity.encode())]).map_err(failed())?;
+    file.sync_all().map_err(failed())?;
+    disk.rename(IDENTITY_TEMPORARY, IDENTITY).map_err(failed())?;
+    disk.sync_dir("").map_err(failed())
+}
