@@ -60,21 +60,21 @@ impl MessageService for Nothing {
         &self,
         _: Request<v1::ReceiveRequest>,
     ) -> Result<Response<v1::ReceiveResponse>, Status> {
-        Ok(Response::default())
+        Ok(Response::new(Default::default()))
     }
 
     async fn delete(
         &self,
         _: Request<v1::DeleteRequest>,
     ) -> Result<Response<v1::DeleteResponse>, Status> {
-        Ok(Response::default())
+        Ok(Response::new(Default::default()))
     }
 
     async fn change_visibility(
         &self,
         _: Request<v1::ChangeVisibilityRequest>,
     ) -> Result<Response<v1::ChangeVisibilityResponse>, Status> {
-        Ok(Response::default())
+        Ok(Response::new(Default::default()))
     }
 }
 

@@ -15,6 +15,7 @@ mod receive;
 mod send;
 mod serve;
 mod signals;
+mod start;
 mod view;
 
 use std::{future::Future, io::Write as _, path::PathBuf, process::ExitCode};

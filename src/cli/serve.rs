@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tokio::net::TcpListener;
+use tonic::transport::Identity;
 
-use super::{Exit, Failure, signals::Signals};
+use super::{Exit, Failure, signals::Signals, start};
 use crate::{
     config::{Config, ConfigError, Layer, Tls},
     telemetry,
@@ -22,6 +23,10 @@ pub(super) struct ServeArgs {
     /// Configuration file, in TOML
     #[arg(long, env = "LEDGERQ_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Agree with the wall clock although it is more than 7 days past the last logged time: messages
+    /// expire by it. Without this, such a start keeps every message until it is told so
+    #[arg(long)]
+    accept_clock: bool,
     #[command(flatten)]
     settings: Layer,
 }
@@ -45,7 +50,11 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
         let listener = bind(&config).await?;
         let signals =
             Signals::catch().map_err(|error| Failure::start(Exit::CannotStart, &error))?;
-        start(config, listener, pem, signals).await
+        let tls = pem.map(|pem| Identity::from_pem(pem.cert, pem.key));
+        let address = listener.local_addr().map_err(|e| Failure::start(Exit::CannotStart, &e))?;
+        let data_dir = config.data_dir.display();
+        tracing::info!(%address, %data_dir, tls = tls.is_some(), "listening");
+        start::serve(&config, args.accept_clock, listener, tls, signals).await
     })
 }
 
@@ -71,21 +80,6 @@ fn read_pem(tls: &Tls) -> Result<Pem, ConfigError> {
         })
     };
     Ok(Pem { cert: read("tls_cert", &tls.cert)?, key: read("tls_key", &tls.key)? })
-}
-
-/// Recovers the broker in `config.data_dir` and serves it on `listener` until a signal.
-async fn start(
-    config: Config,
-    listener: TcpListener,
-    pem: Option<Pem>,
-    signals: Signals,
-) -> Result<(), Failure> {
-    let tls = pem.map(|pem| tonic::transport::Identity::from_pem(pem.cert, pem.key));
-    let address = listener.local_addr().map_err(|e| Failure::start(Exit::CannotStart, &e))?;
-    let data_dir = config.data_dir.display();
-    tracing::info!(%address, %data_dir, tls = tls.is_some(), "listening");
-    signals.first().await;
-    Ok(())
 }
 
 #[cfg(test)]
