@@ -60,9 +60,9 @@ pub(super) async fn serve(
     };
     broker.drain();
     let _ = end.send(());
-    let drained = serving.await;
+    // After a failure nobody is answered any more: there is nothing to wait for.
     outcome?;
-    match drained {
+    match serving.await {
         Ok(Ok(server::Drained::Complete)) => {}
         Ok(Ok(server::Drained::TimedOut)) => warn!("some clients did not end within the time"),
         Ok(Err(error)) => return Err(Failure::start(Exit::CannotStart, &error)),

@@ -31,6 +31,8 @@ pub(super) fn describe(record: &Record) -> Described {
     let seq_of = |seq: &crate::types::Seq| ("seq", Value::Number(seq.get()));
     let (name, fields) = match record {
         Record::Tick => ("Tick", Vec::new()),
+        Record::RetentionHeld => ("RetentionHeld", Vec::new()),
+        Record::RetentionReleased => ("RetentionReleased", Vec::new()),
         Record::QueueCreated { queue, name, settings } => {
             let mut fields = vec![queue_id(queue), ("queue", Value::Text(name.to_string()))];
             fields.extend(settings_fields(settings));
