@@ -1,5 +1,7 @@
 //! `ledgerq send`: one message, or one for each line of a file.
 
+#![expect(clippy::disallowed_types, reason = "the files are the user's, not the broker's")]
+
 mod lines;
 mod pipeline;
 
