@@ -1,0 +1,89 @@
+//! The little language that the corpus is written in. One line is one command:
+//!
+//! ```text
+//! create QUEUE key=value...       settings: delay= max_bytes= retention= wait= visibility=
+//! update QUEUE key=value...
+//! show QUEUE                      its counts
+//! settings QUEUE                  its settings
+//! list [prefix=] [after=] [max=]
+//! purge QUEUE
+//! drop QUEUE                      delete it
+//! send QUEUE BODY... [delay=] [attr=NAME:TYPE:VALUE]
+//!                                 several bodies are one batch; BODY*N is BODY, N times; an
+//!                                 attribute goes with every body
+//! receive QUEUE [max=] [visibility=] [wait=]
+//! lose QUEUE [max=]               a receive whose client is gone before the reply reaches it
+//! delete QUEUE RECEIPT... [lenient]
+//! change QUEUE RECEIPT=DURATION...
+//! poll LABEL QUEUE [max=] [visibility=] [wait=]
+//!                                 a receive in the background; its answer is printed when it comes
+//! hang-up LABEL                   whoever polls is gone
+//! advance DURATION                time passes
+//! restart                         the broker is killed and started again
+//! ```
+//!
+//! Messages are called `m1`, `m2`, ... and receipt handles `r1`, `r2`, ... in the order in which
+//! they appear. Bodies and attributes are not printed: each message that is received is compared
+//! with what was sent. A line may end in a comment after `#`.
+
+mod broker;
+mod driver;
+mod parse;
+mod run;
+mod state;
+
+use expect_test::Expect;
+
+use self::{broker::BrokerDriver, driver::Driver, parse::Line, run::run, state::StateDriver};
+
+/// What a broker is set to for a script.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    /// Most messages in flight on one queue.
+    pub(crate) in_flight_max: u64,
+    /// Size of segments; it limits the size of a request.
+    pub(crate) segment_bytes: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            in_flight_max: ledgerq::types::limits::IN_FLIGHT_MAX_DEFAULT,
+            segment_bytes: ledgerq::log::SEGMENT_BYTES_MIN,
+        }
+    }
+}
+
+/// Tells the script to every driver and holds all of them to the one expectation.
+#[track_caller]
+pub(crate) fn check(script: &str, expect: Expect) {
+    check_with(Setup::default(), script, expect);
+}
+
+/// [`check`] with another setup.
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "as expect-test is used everywhere")]
+pub(crate) fn check_with(setup: Setup, script: &str, expect: Expect) {
+    let lines = parse::script(script);
+    let transcript = run(&mut StateDriver::new(setup), &lines);
+    expect.assert_eq(&transcript);
+    let restarted = with_restarts(&lines);
+    let tellings: [(&str, Box<dyn Driver>, &[Line]); 3] = [
+        ("State, restarted after every line", Box::new(StateDriver::new(setup)), &restarted),
+        ("Broker", Box::new(BrokerDriver::new(setup)), &lines),
+        ("Broker, restarted after every line", Box::new(BrokerDriver::new(setup)), &restarted),
+    ];
+    for (name, mut driver, lines) in tellings {
+        assert_eq!(run(&mut *driver, lines), transcript, "{name} tells another story");
+    }
+}
+
+/// The script with a restart after every line at which nobody waits: what was parked is gone
+/// after a restart, and everything else is as it was.
+fn with_restarts(lines: &[Line]) -> Vec<Line> {
+    let polls = lines.iter().any(|line| matches!(line, Line::Poll { .. }));
+    if polls {
+        return lines.to_vec();
+    }
+    lines.iter().flat_map(|line| [line.clone(), Line::Restart]).collect()
+}
