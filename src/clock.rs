@@ -4,7 +4,10 @@
 //! then on advances by the boot-time clock alone, which counts suspended time and is never set. So
 //! a stepped wall clock neither ends a lease early nor stalls a timer.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::types::{Millis, Timestamp};
 
@@ -36,6 +39,23 @@ fn read(clock: rustix::time::ClockId) -> Millis {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
     Millis::new(seconds.saturating_mul(1000).saturating_add(millis))
+}
+
+/// Measures how long something took, for reports; nothing is decided by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// A watch that runs from now on.
+    #[expect(clippy::disallowed_methods, reason = "this room reads the system's clocks")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long it has been running.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 /// Broker time.

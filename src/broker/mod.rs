@@ -22,3 +22,6 @@ pub use owner::{Effect, Owner};
 pub use receipt::Receipts;
 pub use run::{Broker, Fate};
 pub use start::{StartError, Started, start};
+
+/// Why the bytes of a received message cannot be given.
+pub use crate::store::BodyError;

@@ -214,3 +214,93 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        broker::{owner, start, start::Settings},
+        clock::SystemClock,
+        disk::SimDisk,
+        entropy::SeededEntropy,
+        state,
+        types::{DeleteMode, DeleteOutcome, Millis, QueueName, SendEntry, SettingsPatch},
+    };
+
+    fn broker(disk: &SimDisk) -> Broker {
+        let settings = Settings {
+            segment_bytes: 1 << 20,
+            tail_cache_bytes: 1 << 20,
+            state: state::Settings { in_flight_max: 100 },
+            owner: owner::Settings { idle_sync_after: Millis::new(20) },
+            accept_clock: false,
+        };
+        let (clock, entropy) = (Arc::new(SystemClock), Box::new(SeededEntropy::new(1)));
+        let started = start(settings, Arc::new(disk.clone()), clock, entropy, &mut |_| {});
+        let limits = Limits { requests_max: 100, polls_max: 100, bytes_max: 1 << 20 };
+        Broker::run(started.expect("the disk is whole"), limits).expect("threads can be made")
+    }
+
+    async fn drain(broker: &Broker) {
+        broker.drain();
+        let mut fate = broker.fate();
+        let drained = fate.wait_for(|fate| matches!(fate, Fate::Drained)).await;
+        assert!(drained.is_ok());
+    }
+
+    fn send(body: &'static [u8]) -> Vec<SendEntry> {
+        vec![SendEntry { payload: Handle::payload(&[], body.into()), delay: None }]
+    }
+
+    #[tokio::test]
+    async fn a_message_is_there_until_it_is_deleted_over_a_restart() {
+        let disk = SimDisk::new();
+        let jobs = QueueName::parse("jobs").expect("a good name");
+        let first = broker(&disk);
+        let handle = first.handle();
+        handle.create_queue(jobs.clone(), SettingsPatch::default()).await.expect("a new queue");
+        for outcome in handle.send(jobs.clone(), send(b"hello")).await.expect("a queue") {
+            outcome.expect("a good message");
+        }
+        let received = handle.receive(jobs.clone(), 1, None, None).await.expect("a queue");
+        let lease = received.messages[0].leased.lease();
+        let (_, body) = received.messages[0].content().await.expect("it is whole");
+        assert_eq!(body, "hello");
+        received.claim();
+        drain(&first).await;
+
+        let second = broker(&disk);
+        let handle = second.handle();
+        let counts = handle.get_queue(jobs.clone()).await.expect("a queue").counts;
+        assert_eq!((counts.ready, counts.in_flight), (0, 1));
+        let deleted = handle.delete(jobs.clone(), vec![lease], DeleteMode::Fenced).await;
+        assert_eq!(deleted, Ok(vec![Ok(DeleteOutcome::Deleted)]));
+        drain(&second).await;
+
+        let third = broker(&disk);
+        let counts = third.handle().get_queue(jobs).await.expect("a queue").counts;
+        assert_eq!((counts.ready, counts.in_flight, counts.oldest_age), (0, 0, None));
+    }
+
+    #[tokio::test]
+    async fn a_long_poll_gets_what_is_sent_later_and_a_dropped_one_gives_it_back() {
+        let disk = SimDisk::new();
+        let jobs = QueueName::parse("jobs").expect("a good name");
+        let broker = broker(&disk);
+        let handle = broker.handle().clone();
+        handle.create_queue(jobs.clone(), SettingsPatch::default()).await.expect("a new queue");
+        let poll = {
+            let (handle, jobs) = (handle.clone(), jobs.clone());
+            tokio::spawn(async move {
+                handle.receive(jobs, 10, None, Some(Millis::from_secs(20))).await
+            })
+        };
+        tokio::task::yield_now().await;
+        handle.send(jobs.clone(), send(b"hello")).await.expect("a queue");
+        let delivery = poll.await.expect("no panic").expect("a queue");
+        assert_eq!(delivery.messages[0].leased.receive_count, 1);
+        drop(delivery);
+        let again = handle.receive(jobs, 10, None, Some(Millis::from_secs(20))).await;
+        assert_eq!(again.expect("a queue").messages[0].leased.receive_count, 1);
+    }
+}

@@ -1,14 +1,10 @@
 //! From a data directory to an owner that may serve: lock, identity, replay, first frame.
 
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, sync::Arc, time::Duration};
 
 use super::{Effect, Event, Owner, Waiter, owner};
 use crate::{
-    clock::{BrokerClock, Clock},
+    clock::{BrokerClock, Clock, Stopwatch},
     codec,
     disk::Disk,
     entropy::Entropy,
@@ -152,8 +148,8 @@ fn run_until_durable<W: Waiter>(
 
 /// How long a job took.
 pub(super) fn timed(job: impl FnOnce() -> io::Result<()>) -> io::Result<Duration> {
-    let started_at = Instant::now();
-    job().map(|()| started_at.elapsed())
+    let watch = Stopwatch::start();
+    job().map(|()| watch.elapsed())
 }
 
 /// The state and the places of messages as they grow from the log.

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Access, Disk, File, RealDisk, SimDisk, read_exact_at, write_all_at};
+use super::{Access, Disk, File, RealDisk, SimDisk, read_exact_at, sim::Random, write_all_at};
 
 /// Runs each of the promises below on both disks, under its own name.
 macro_rules! on_both_disks {
@@ -252,4 +252,50 @@ fn a_lock_file_may_be_there(disk: &dyn Disk) {
     make(disk, "LOCK", b"1234");
     drop(disk.lock("LOCK").expect("nobody holds it"));
     assert_eq!(contents(disk, "LOCK"), b"1234");
+}
+
+/// One step that chance chooses, and what came of it.
+fn random_step(disk: &dyn Disk, random: &mut Random) -> String {
+    let paths = ["a", "b", "c", "d/a", "d/b", "e/a"];
+    let path = paths[random.below(paths.len())];
+    let other = paths[random.below(paths.len())];
+    let offset = random.below(3000) as u64;
+    let bytes = vec![random.next_u64().to_le_bytes()[0]; random.below(2000)];
+    let open = |access| disk.open(path, access);
+    let outcome = match random.below(10) {
+        0 => disk.create(path).map(|_| "created".to_owned()),
+        1 => disk.rename(path, other).map(|()| "renamed".to_owned()),
+        2 => disk.unlink(path).map(|()| "unlinked".to_owned()),
+        3 => disk.create_dir(["d", "e"][random.below(2)]).map(|()| "directory".to_owned()),
+        4 => disk.list(["", "d", "e"][random.below(3)]).map(|names| names.join(" ")),
+        5 => open(Access::Read).map(|file| format!("{:?}", bytes_of(&*file))),
+        6 => open(Access::Read).and_then(|file| Ok(format!("{:?}", file.map()?))),
+        7 => open(Access::Read).and_then(|file| {
+            file.sync_data()?;
+            file.drop_cache()?;
+            Ok(format!("{} {}", file.len()?, file.link_count()?))
+        }),
+        8 => disk.sync_dir(["", "d", "e"][random.below(3)]).map(|()| "synced".to_owned()),
+        _ => open(Access::ReadWrite).and_then(|file| {
+            write_all_at(&*file, offset, &mut [IoSlice::new(&bytes)])?;
+            Ok("written".to_owned())
+        }),
+    };
+    outcome.unwrap_or_else(|error| error.kind().to_string())
+}
+
+#[test]
+fn the_two_disks_cannot_be_told_apart() {
+    for seed in 0..30 {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        let real = RealDisk::new(root.path()).expect("the directory is there");
+        let simulated = SimDisk::new();
+        let mut random = Random::new(seed);
+        for step in 0..150 {
+            let mut same = random.clone();
+            let expected = random_step(&real, &mut random);
+            let outcome = random_step(&simulated, &mut same);
+            assert_eq!(outcome, expected, "seed {seed}, step {step}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! Callers map only sealed files, which nothing writes to or shortens any more: a mapping of a
 //! file that shrinks ends the process with SIGBUS.
 #![expect(unsafe_code, reason = "a mapping changes if the file does, which no type can rule out")]
+#![expect(clippy::disallowed_types, reason = "this room owns the file system")]
 
 use std::{fs::File, io};
 

@@ -3,6 +3,7 @@
 //! Each operation is one call or two, and its error is the system's own, with its number: whoever
 //! asked knows the path and names it. Durability is never implied: only `sync_data`, `sync_all`
 //! and `sync_dir` give it. Written for Linux.
+#![expect(clippy::disallowed_types, reason = "this room owns the file system")]
 
 use std::{
     fs::{self, DirBuilder, File as SystemFile, OpenOptions},
@@ -24,8 +25,6 @@ use super::{Access, Disk, File, Medium, mmap};
 const DIRECTORY_MODE: u32 = 0o700;
 /// Files are for their owner alone.
 const FILE_MODE: u32 = 0o600;
-/// How many chunks one `pwritev` takes: Linux refuses more (`IOV_MAX`).
-const CHUNKS_PER_WRITE_MAX: usize = 1024;
 
 /// A data directory of the operating system's.
 #[derive(Clone, Debug)]
@@ -178,8 +177,8 @@ impl File for RealFile {
     }
 
     fn write_at(&self, offset: u64, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
-        let count = chunks.len().min(CHUNKS_PER_WRITE_MAX);
-        Ok(pwritev(&self.file, &chunks[..count], offset)?)
+        // rustix passes on at most as many chunks as Linux takes (`IOV_MAX`).
+        Ok(pwritev(&self.file, chunks, offset)?)
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -224,4 +223,68 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 
 fn named(error: &io::Error, attempt: &str, path: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("{attempt} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("the path is there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_made_is_for_its_owner_alone() {
+        let outside = tempfile::tempdir().expect("a temporary directory can be made");
+        let root = outside.path().join("new/data");
+        let disk = RealDisk::new(&root).expect("the directory can be made");
+        disk.create_dir("d").expect("the name is free");
+        let _file = disk.create("d/a").expect("the name is free");
+        let _lock = disk.lock("LOCK").expect("nobody holds it");
+        assert_eq!(
+            [mode(&outside.path().join("new")), mode(&root), mode(&root.join("d"))],
+            [0o700; 3]
+        );
+        assert_eq!([mode(&root.join("d/a")), mode(&root.join("LOCK"))], [0o600; 2]);
+    }
+
+    #[test]
+    fn a_directory_that_was_there_is_taken_as_it_is() {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o750)).expect("it is ours");
+        let disk = RealDisk::new(root.path()).expect("the directory is there");
+        assert_eq!(mode(disk.root()), 0o750);
+        assert!(disk.free_bytes().expect("the directory is there") > 0);
+        disk.medium().expect("the directory is there");
+    }
+
+    #[test]
+    fn a_root_that_is_a_file_is_refused_by_name() {
+        let outside = tempfile::tempdir().expect("a temporary directory can be made");
+        let root = outside.path().join("data");
+        fs::write(&root, b"1").expect("there is space");
+        let error = RealDisk::new(&root).expect_err("it is a file");
+        assert_eq!(error.to_string(), format!("{} is not a directory", root.display()));
+        let error = RealDisk::new(root.join("sub")).expect_err("a file has no directories");
+        assert!(error.to_string().contains("data/sub"), "{error}");
+    }
+
+    #[test]
+    fn an_error_keeps_the_number_of_the_system() {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        let disk = RealDisk::new(root.path()).expect("the directory is there");
+        let error = disk.open("a", Access::Read).err().expect("it is not there");
+        assert_eq!(error.raw_os_error(), Some(Errno::NOENT.raw_os_error()));
+    }
+
+    #[test]
+    fn a_second_name_counts_as_a_link() {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        let disk = RealDisk::new(root.path()).expect("the directory is there");
+        let file = disk.create("a").expect("the name is free");
+        fs::hard_link(root.path().join("a"), root.path().join("b")).expect("the name is free");
+        assert_eq!(file.link_count().expect("the file is open"), 2);
+    }
 }

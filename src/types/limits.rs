@@ -24,11 +24,14 @@ pub const VISIBILITY_DEFAULT: Millis = Millis::from_secs(30);
 pub const ENTRIES_MAX: usize = 1000;
 /// Messages that one receive may ask for.
 pub const RECEIVE_MAX: usize = 1000;
-/// Bytes of message bodies and attributes in one send or one receive's reply.
+/// Bytes of message bodies and attributes in one send.
 pub const REQUEST_BYTES_MAX: u64 = 4 * 1_048_576;
+/// Bytes of message bodies and attributes in one receive's reply; with what goes with them it must
+/// stay below the 4 MiB that gRPC clients accept unless told otherwise.
+pub const RECEIVE_BYTES_MAX: u64 = 3 * 1_048_576;
 /// Attributes of one message.
 pub const ATTRIBUTES_MAX: usize = 10;
-/// Characters of an attribute's name or data type.
+/// Characters of an attribute's name, and of its data type.
 pub const ATTRIBUTE_NAME_CHARS_MAX: usize = 256;
 /// In-flight messages of one standard queue, unless set otherwise.
 pub const IN_FLIGHT_MAX_DEFAULT: u64 = 120_000;
@@ -36,3 +39,7 @@ pub const IN_FLIGHT_MAX_DEFAULT: u64 = 120_000;
 pub const PURGE_INTERVAL: Millis = Millis::from_secs(60);
 /// Queues listed on one page, at most.
 pub const PAGE_MAX: usize = 1000;
+/// Queues listed on one page, unless asked otherwise.
+pub const PAGE_DEFAULT: usize = 100;
+/// Characters of what a client sent that a refusal quotes, at most.
+pub const QUOTED_CHARS_MAX: usize = 64;

@@ -16,12 +16,12 @@ mod reply;
 mod settings;
 mod time;
 
-pub use attribute::{Attribute, AttributeValue, Payload};
+pub use attribute::{Attribute, AttributeValue, Payload, check_attribute_count};
 pub use command::{Command, DeleteMode, LeaseRef, SendEntry};
 pub use ids::{Lineage, Lsn, MessageId, Nonce, QueueId, Seq};
 pub use name::{NameError, QueueName};
 pub use record::Record;
-pub use rejection::{Rejection, Unit};
+pub use rejection::{Rejection, Unit, in_range, quoted};
 pub use reply::{DeleteOutcome, Leased, QueueCounts, QueueView, Reply, Sent};
 pub use settings::{QueueSettings, SettingsPatch};
 pub use time::{Millis, Timestamp};

@@ -1,6 +1,6 @@
 //! Why the broker refuses: a closed list, worded once, mapped once for each protocol.
 
-use super::{Millis, NameError, QueueName};
+use super::{Millis, NameError, QueueName, limits::QUOTED_CHARS_MAX};
 
 /// A refusal. It changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -149,6 +149,32 @@ pub enum Unit {
     Bytes,
     /// Entries, messages, characters.
     Count,
+}
+
+impl Rejection {
+    /// A refusal of a field for what it says; quotes the beginning of it.
+    pub fn malformed(field: &'static str, value: &str, problem: impl Into<String>) -> Self {
+        Self::Malformed { field, value: quoted(value), problem: problem.into() }
+    }
+}
+
+/// As much of what a client sent as a refusal quotes.
+pub fn quoted(value: &str) -> String {
+    value.chars().take(QUOTED_CHARS_MAX).collect()
+}
+
+/// Refuses a number that is not within `min` and `max`, both allowed.
+pub fn in_range(
+    field: &'static str,
+    value: u64,
+    min: u64,
+    max: u64,
+    unit: Unit,
+) -> Result<(), Rejection> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Rejection::OutOfRange { field, value, min, max, unit })
 }
 
 impl Unit {

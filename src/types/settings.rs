@@ -1,6 +1,6 @@
 //! What a queue is set to.
 
-use super::{Millis, Rejection, Unit, limits};
+use super::{Millis, Rejection, Unit, limits, rejection::in_range};
 
 /// The settings of one queue, each within its limits once [`QueueSettings::check`] agreed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,17 +89,4 @@ impl QueueSettings {
 
 fn within(field: &'static str, value: Millis, min: Millis, max: Millis) -> Result<(), Rejection> {
     in_range(field, value.get(), min.get(), max.get(), Unit::Millis)
-}
-
-fn in_range(
-    field: &'static str,
-    value: u64,
-    min: u64,
-    max: u64,
-    unit: Unit,
-) -> Result<(), Rejection> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    Err(Rejection::OutOfRange { field, value, min, max, unit })
 }

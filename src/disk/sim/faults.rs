@@ -138,7 +138,7 @@ impl Faults {
         }
     }
 
-    /// Ends an operation that took effect; an error if the process did not live to see it.
+    /// Ends an operation, well or not; an error if the process did not live to see which.
     pub(super) fn end(&mut self, fault: Option<Fault>) -> io::Result<()> {
         if matches!(fault, Some(Fault::CrashAfter | Fault::CrashWithin(_))) {
             self.dead = true;

@@ -130,10 +130,9 @@ impl Inode {
                 durable.extend(newest.end);
             }
         }
-        if let Some(length) = self.lengths.pop() {
-            durable.extend(length);
-        }
+        // The write that made the file longer made its last sector dirty too.
         self.lengths.clear();
+        debug_assert!(durable.len() <= self.cached.len(), "the medium is never ahead of the cache");
     }
 
     /// A sync that fails: the kernel marks everything clean. Only the sectors for which `lands`

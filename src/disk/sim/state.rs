@@ -1,7 +1,8 @@
 //! The simulated file system: every operation, as one step under the disk's lock.
 //!
 //! Each step first asks the faults whether it may happen, then looks for what it needs, and only
-//! then changes something, so that an operation that fails has not happened.
+//! then changes something, so that an operation that fails has not happened. What no name, no
+//! pending change and no handle leads to is forgotten.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -60,107 +61,110 @@ impl State {
     }
 
     pub(super) fn create_dir(&mut self, dir: &str) -> io::Result<()> {
-        let fault = self.faults.begin(Operation::Make)?;
-        if self.names.cached.files.contains_key(dir) {
-            return Err(Errno::EXIST.into());
-        }
-        if !self.names.cached.has_dir(dir) {
-            self.check_parent(dir)?;
-            self.names.change(EntryChange::CreateDir { dir: dir.to_owned() });
-        }
-        self.faults.end(fault)
+        self.step(Operation::Make, |state, _| {
+            if state.names.cached.files.contains_key(dir) {
+                return Err(Errno::EXIST.into());
+            }
+            if !state.names.cached.has_dir(dir) {
+                state.check_parent(dir)?;
+                state.names.change(EntryChange::CreateDir { dir: dir.to_owned() });
+            }
+            Ok(())
+        })
     }
 
     pub(super) fn list(&mut self, dir: &str) -> io::Result<Vec<String>> {
-        let fault = self.faults.begin(Operation::Read)?;
-        let tree = &self.names.cached;
-        if !tree.has_dir(dir) {
-            return Err(Errno::NOENT.into());
-        }
-        let inside = tree.files.keys().filter(|path| parent(path) == dir);
-        let names = inside.map(|path| match path.rsplit_once('/') {
-            Some((_, name)) => name.to_owned(),
-            None => path.clone(),
-        });
-        let names = names.collect();
-        self.faults.end(fault)?;
-        Ok(names)
+        self.step(Operation::Read, |state, _| {
+            let tree = &state.names.cached;
+            if !tree.has_dir(dir) {
+                return Err(Errno::NOENT.into());
+            }
+            let inside = tree.files.keys().filter(|path| parent(path) == dir);
+            let name = |path: &String| match path.rsplit_once('/') {
+                Some((_, name)) => name.to_owned(),
+                None => path.clone(),
+            };
+            Ok(inside.map(name).collect())
+        })
     }
 
     pub(super) fn create(&mut self, path: &str) -> io::Result<u64> {
-        let fault = self.faults.begin(Operation::Make)?;
-        self.check_absent(path)?;
-        let file = self.make_file(path);
-        self.faults.end(fault)?;
-        self.acquire(file);
-        Ok(file)
+        self.step(Operation::Make, |state, _| {
+            state.check_absent(path)?;
+            let file = state.make_file(path);
+            state.acquire(file);
+            Ok(file)
+        })
     }
 
     pub(super) fn open(&mut self, path: &str) -> io::Result<u64> {
-        let fault = self.faults.begin(Operation::Read)?;
-        let file = self.find(path)?;
-        self.faults.end(fault)?;
-        self.acquire(file);
-        Ok(file)
+        self.step(Operation::Read, |state, _| {
+            let file = state.find(path)?;
+            state.acquire(file);
+            Ok(file)
+        })
     }
 
     pub(super) fn link(&mut self, path: &str, path_new: &str) -> io::Result<()> {
-        let fault = self.faults.begin(Operation::Make)?;
-        let file = self.find(path)?;
-        self.check_absent(path_new)?;
-        self.names.change(EntryChange::Create { path: path_new.to_owned(), file });
-        self.faults.end(fault)
+        self.step(Operation::Make, |state, _| {
+            let file = state.find(path)?;
+            state.check_absent(path_new)?;
+            state.names.change(EntryChange::Create { path: path_new.to_owned(), file });
+            Ok(())
+        })
     }
 
     pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        let fault = self.faults.begin(Operation::Make)?;
-        let file = self.find(from)?;
-        if self.names.cached.dirs.contains(to) {
-            return Err(Errno::ISDIR.into());
-        }
-        self.check_parent(to)?;
-        // POSIX: between two names of one file, a rename does nothing.
-        if self.names.cached.files.get(to) != Some(&file) {
-            let (from, to) = (from.to_owned(), to.to_owned());
-            self.names.change(EntryChange::Rename { from, to, file });
-        }
-        self.faults.end(fault)
+        self.step(Operation::Make, |state, _| {
+            let file = state.find(from)?;
+            if state.names.cached.has_dir(to) {
+                return Err(Errno::ISDIR.into());
+            }
+            state.check_parent(to)?;
+            // POSIX: between two names of one file, a rename does nothing.
+            if state.names.cached.files.get(to) != Some(&file) {
+                let (from, to) = (from.to_owned(), to.to_owned());
+                state.names.change(EntryChange::Rename { from, to, file });
+            }
+            Ok(())
+        })
     }
 
     pub(super) fn unlink(&mut self, path: &str) -> io::Result<()> {
-        let fault = self.faults.begin(Operation::Change)?;
-        self.find(path)?;
-        self.names.change(EntryChange::Unlink { path: path.to_owned() });
-        self.faults.end(fault)
+        self.step(Operation::Change, |state, _| {
+            state.find(path)?;
+            state.names.change(EntryChange::Unlink { path: path.to_owned() });
+            Ok(())
+        })
     }
 
     pub(super) fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
-        let fault = self.faults.begin(Operation::SyncDir)?;
-        if !self.names.cached.has_dir(dir) {
-            return Err(Errno::NOENT.into());
-        }
-        if fault != Some(Fault::LyingSync) {
-            self.names.sync_dir(dir);
-            self.collect();
-        }
-        self.faults.end(fault)
+        self.step(Operation::SyncDir, |state, fault| {
+            if !state.names.cached.has_dir(dir) {
+                return Err(Errno::NOENT.into());
+            }
+            if fault != Some(Fault::LyingSync) {
+                state.names.sync_dir(dir);
+                state.collect();
+            }
+            Ok(())
+        })
     }
 
     pub(super) fn lock(&mut self, path: &str) -> io::Result<u64> {
-        let fault = self.faults.begin(Operation::Make)?;
-        let file = if let Some(file) = self.names.cached.files.get(path) {
-            *file
-        } else {
-            self.check_absent(path)?;
-            self.make_file(path)
-        };
-        if self.locks.contains(&file) {
-            return Err(Errno::WOULDBLOCK.into());
-        }
-        self.faults.end(fault)?;
-        self.locks.insert(file);
-        self.acquire(file);
-        Ok(file)
+        self.step(Operation::Make, |state, _| {
+            let file = if let Some(file) = state.names.cached.files.get(path) {
+                *file
+            } else {
+                state.check_absent(path)?;
+                state.make_file(path)
+            };
+            if !state.locks.insert(file) {
+                return Err(Errno::WOULDBLOCK.into());
+            }
+            state.acquire(file);
+            Ok(file)
+        })
     }
 
     pub(super) fn unlock(&mut self, file: u64) {
@@ -169,15 +173,14 @@ impl State {
     }
 
     pub(super) fn len(&mut self, file: u64) -> io::Result<u64> {
-        let fault = self.faults.begin(Operation::Read)?;
-        self.faults.end(fault)?;
-        Ok(self.inode(file)?.len())
+        self.step(Operation::Read, |state, _| Ok(state.inode(file)?.len()))
     }
 
     pub(super) fn link_count(&mut self, file: u64) -> io::Result<u64> {
-        let fault = self.faults.begin(Operation::Read)?;
-        self.faults.end(fault)?;
-        Ok(self.names.cached.files.values().filter(|named| **named == file).count() as u64)
+        self.step(Operation::Read, |state, _| {
+            let named = state.names.cached.files.values();
+            Ok(named.filter(|named| **named == file).count() as u64)
+        })
     }
 
     pub(super) fn read_at(
@@ -187,17 +190,16 @@ impl State {
         buffer: &mut [u8],
         cached_only: bool,
     ) -> io::Result<usize> {
-        let fault = self.faults.begin(Operation::Read)?;
-        self.faults.end(fault)?;
-        let inode = self.inodes.get(&file).ok_or(Errno::BADF)?;
-        if cached_only && inode.is_cold() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let count = inode.read_at(offset, buffer).ok_or(Errno::IO)?;
-        if inode.is_cold() {
-            self.inode(file)?.warm();
-        }
-        Ok(count)
+        self.step(Operation::Read, |state, _| {
+            let inode = state.inode(file)?;
+            if inode.is_cold() {
+                if cached_only {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                state.inode_mut(file)?.warm();
+            }
+            Ok(state.inode(file)?.read_at(offset, buffer).ok_or(Errno::IO)?)
+        })
     }
 
     pub(super) fn write_at(
@@ -206,54 +208,71 @@ impl State {
         offset: u64,
         chunks: &[IoSlice<'_>],
     ) -> io::Result<usize> {
-        let fault = self.faults.begin(Operation::Write)?;
-        let bytes: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.iter().copied()).collect();
-        let mut count = bytes.len();
-        if let Some(Fault::ShortWrite(count_max) | Fault::CrashWithin(count_max)) = fault {
-            count = count.min(count_max);
-        }
-        if let Some(free_bytes) = self.free_bytes() {
-            let end_max = self.inode(file)?.len().saturating_add(free_bytes);
-            let room = usize::try_from(end_max.saturating_sub(offset)).unwrap_or(usize::MAX);
-            if room == 0 && count > 0 {
-                return Err(Errno::NOSPC.into());
+        self.step(Operation::Write, |state, fault| {
+            let mut bytes = Vec::new();
+            for chunk in chunks {
+                bytes.extend_from_slice(chunk);
             }
-            count = count.min(room);
-        }
-        self.inode(file)?.write_at(offset, &bytes[..count]);
-        self.faults.end(fault)?;
-        Ok(count)
+            let mut count = bytes.len();
+            if let Some(Fault::ShortWrite(count_max) | Fault::CrashWithin(count_max)) = fault {
+                count = count.min(count_max);
+            }
+            if let Some(free_bytes) = state.free_bytes() {
+                let end_max = state.inode(file)?.len().saturating_add(free_bytes);
+                let room = usize::try_from(end_max.saturating_sub(offset)).unwrap_or(usize::MAX);
+                if room == 0 && count > 0 {
+                    return Err(Errno::NOSPC.into());
+                }
+                count = count.min(room);
+            }
+            state.inode_mut(file)?.write_at(offset, &bytes[..count]);
+            Ok(count)
+        })
     }
 
     pub(super) fn sync(&mut self, file: u64) -> io::Result<()> {
-        let fault = self.faults.begin(Operation::SyncFile)?;
-        let inode = self.inode(file)?;
-        match fault {
-            Some(Fault::Eio) => {
-                inode.sync_failing(&mut || false);
-                return Err(Errno::IO.into());
+        self.step(Operation::SyncFile, |state, fault| {
+            let inode = state.inode_mut(file)?;
+            match fault {
+                Some(Fault::Eio) => {
+                    inode.sync_failing(&mut || false);
+                    Err(Errno::IO.into())
+                }
+                Some(Fault::TornSync(seed)) => {
+                    let mut random = Random::new(seed);
+                    inode.sync_failing(&mut || random.below(2) == 0);
+                    Err(Errno::IO.into())
+                }
+                Some(Fault::LyingSync) => Ok(()),
+                _ => {
+                    inode.sync();
+                    Ok(())
+                }
             }
-            Some(Fault::TornSync(seed)) => {
-                let mut random = Random::new(seed);
-                inode.sync_failing(&mut || random.below(2) == 0);
-                return Err(Errno::IO.into());
-            }
-            Some(Fault::LyingSync) => {}
-            _ => inode.sync(),
-        }
-        self.faults.end(fault)
+        })
     }
 
     pub(super) fn drop_cache(&mut self, file: u64) -> io::Result<()> {
-        let fault = self.faults.begin(Operation::Read)?;
-        self.inode(file)?.drop_cache();
-        self.faults.end(fault)
+        self.step(Operation::Read, |state, _| {
+            state.inode_mut(file)?.drop_cache();
+            Ok(())
+        })
     }
 
     pub(super) fn map(&mut self, file: u64) -> io::Result<Bytes> {
-        let fault = self.faults.begin(Operation::Read)?;
+        self.step(Operation::Read, |state, _| Ok(state.inode(file)?.cached_bytes().into()))
+    }
+
+    /// One operation: counted, stopped or twisted by a fault, and not answered if it was the last.
+    fn step<T>(
+        &mut self,
+        operation: Operation,
+        act: impl FnOnce(&mut Self, Option<Fault>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let fault = self.faults.begin(operation)?;
+        let outcome = act(self, fault);
         self.faults.end(fault)?;
-        Ok(self.inode(file)?.cached_bytes().into())
+        outcome
     }
 
     /// A handle is gone.
@@ -294,8 +313,13 @@ impl State {
         self.names.cached.files.get(path).copied().ok_or_else(|| Errno::NOENT.into())
     }
 
-    /// A file that is named or open, to change it.
-    pub(super) fn inode(&mut self, file: u64) -> io::Result<&mut Inode> {
+    /// A file that has a name or is open.
+    pub(super) fn inode(&self, file: u64) -> io::Result<&Inode> {
+        self.inodes.get(&file).map(Arc::as_ref).ok_or_else(|| Errno::BADF.into())
+    }
+
+    /// The same, to change it.
+    pub(super) fn inode_mut(&mut self, file: u64) -> io::Result<&mut Inode> {
         self.inodes.get_mut(&file).map(Arc::make_mut).ok_or_else(|| Errno::BADF.into())
     }
 

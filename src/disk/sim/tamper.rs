@@ -50,7 +50,7 @@ impl SimDisk {
     ) -> io::Result<()> {
         let mut state = self.state();
         let file = state.find(path)?;
-        let inode = state.inode(file)?;
+        let inode = state.inode_mut(file)?;
         if offset >= inode.durable_len() {
             return Err(Errno::INVAL.into());
         }
@@ -66,7 +66,7 @@ impl SimDisk {
     pub fn truncate(&self, path: &str, length: u64) -> io::Result<()> {
         let mut state = self.state();
         let file = state.find(path)?;
-        state.inode(file)?.tamper_length(length);
+        state.inode_mut(file)?.tamper_length(length);
         Ok(())
     }
 
@@ -74,7 +74,7 @@ impl SimDisk {
     pub fn make_unreadable(&self, path: &str, offset: u64) -> io::Result<()> {
         let mut state = self.state();
         let file = state.find(path)?;
-        state.inode(file)?.tamper_unreadable(offset / SECTOR_BYTES as u64);
+        state.inode_mut(file)?.tamper_unreadable(offset / SECTOR_BYTES as u64);
         Ok(())
     }
 

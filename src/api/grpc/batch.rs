@@ -1,0 +1,85 @@
+//! Requests of many entries: the broker is asked about the good ones, the bad ones fail alone.
+
+use super::refusal::{Place, Refusal};
+use crate::{proto::v1, types::Rejection};
+
+/// The entries of one request, parsed.
+pub(super) struct Batch<E> {
+    /// What the broker is asked about.
+    good: Vec<E>,
+    /// For each entry of the request: why it was refused, or `None` if it is good.
+    refusals: Vec<Option<Refusal>>,
+}
+
+impl<E> FromIterator<Result<E, Refusal>> for Batch<E> {
+    fn from_iter<I: IntoIterator<Item = Result<E, Refusal>>>(parsed: I) -> Self {
+        let mut batch = Self { good: Vec::new(), refusals: Vec::new() };
+        for entry in parsed {
+            match entry {
+                Ok(good) => {
+                    batch.good.push(good);
+                    batch.refusals.push(None);
+                }
+                Err(refusal) => batch.refusals.push(Some(refusal)),
+            }
+        }
+        batch
+    }
+}
+
+impl<E> Batch<E> {
+    /// Takes the good entries out, to ask the broker about them.
+    pub(super) fn take_good(&mut self) -> Vec<E> {
+        std::mem::take(&mut self.good)
+    }
+
+    /// One result for each entry of the request, in its order, from the broker's outcomes for the
+    /// good ones. `place` tells where in the request an entry is.
+    ///
+    /// # Panics
+    ///
+    /// If the broker gave another number of outcomes than it was asked for.
+    pub(super) fn results<T, R>(
+        self,
+        outcomes: Vec<Result<T, Rejection>>,
+        place: impl Fn(usize) -> Place,
+        result: impl Fn(Result<T, v1::EntryError>) -> R,
+    ) -> Vec<R> {
+        let good_count = self.refusals.iter().filter(|refusal| refusal.is_none()).count();
+        assert_eq!(outcomes.len(), good_count, "the broker answers each entry");
+        let mut outcomes = outcomes.into_iter();
+        let entries = self.refusals.into_iter().enumerate();
+        entries
+            .filter_map(|(index, refusal)| {
+                let outcome = match refusal {
+                    Some(refusal) => Err(refusal),
+                    None => outcomes
+                        .next()?
+                        .map_err(|rejection| Refusal { place: place(index), rejection }),
+                };
+                Some(result(outcome.map_err(|refusal| v1::EntryError::from(&refusal))))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_in_the_order_of_the_entries() {
+        let refused = || Refusal::within("entries[1]", Rejection::LeaseStale);
+        let mut batch: Batch<u8> = [Ok(1), Err(refused()), Ok(2), Ok(3)].into_iter().collect();
+        assert_eq!(batch.take_good(), [1, 2, 3]);
+        let outcomes = vec![Ok("a"), Err(Rejection::MessageNotFound), Ok("c")];
+        let results = batch.results(
+            outcomes,
+            |index| Place::Message(format!("entries[{index}]")),
+            |result| result.map_err(|error| error.reason),
+        );
+        let errors = ["LEASE_STALE", "MESSAGE_NOT_FOUND"].map(str::to_owned);
+        let [stale, gone] = errors;
+        assert_eq!(results, [Ok("a"), Err(stale), Err(gone), Ok("c")]);
+    }
+}

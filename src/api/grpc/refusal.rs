@@ -1,0 +1,160 @@
+//! The one place where a [`Rejection`] becomes what a gRPC client sees.
+//!
+//! A refusal of a whole request is a status with google.rpc details; one of a single entry is an
+//! `EntryError` that says the same. Codes and reasons are part of the API: docs/API.md lists them,
+//! and they stay as they are.
+
+use std::time::Duration;
+
+use crate::types::{Millis, Rejection};
+
+/// A rejection, and the part of the request that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) place: Place,
+    pub(super) rejection: Rejection,
+}
+
+/// A part of a request, as a path from the request down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The request itself: its fields have no prefix.
+    #[default]
+    Request,
+    /// A message within it, whose fields follow after a dot.
+    Message(String),
+    /// A field that is no message, such as one of a list of strings.
+    Field(String),
+}
+
+/// What the kind of a rejection says, whatever the protocol's form for it.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub(super) code: tonic::Code,
+    /// Upper case with underscores, as google.rpc.ErrorInfo wants it.
+    pub(super) reason: &'static str,
+    /// The field that is wrong, from its message.
+    pub(super) field: Option<&'static str>,
+    /// The limit that was reached, if it is one of all requests together.
+    pub(super) quota: Option<&'static str>,
+    /// How long to wait before the next try, if one can succeed.
+    pub(super) retry_after: Option<Millis>,
+}
+
+/// Requests that are under way end within milliseconds.
+const OVERLOADED_RETRY: Millis = Millis::new(100);
+/// Leases end or messages are deleted all the time.
+const IN_FLIGHT_RETRY: Millis = Millis::from_secs(1);
+/// Space is freed by clients or by an operator.
+const DISK_FULL_RETRY: Millis = Millis::from_secs(5);
+/// A restart or another broker is near, if at all.
+pub(super) const CLOSED_RETRY: Millis = Millis::from_secs(1);
+
+impl Refusal {
+    /// Of the request itself.
+    pub(super) fn of_request(rejection: Rejection) -> Self {
+        Self { place: Place::Request, rejection }
+    }
+
+    /// Of a message within the request.
+    pub(super) fn within(place: impl Into<String>, rejection: Rejection) -> Self {
+        Self { place: Place::Message(place.into()), rejection }
+    }
+
+    /// What kind it is.
+    pub(super) fn kind(&self) -> Kind {
+        kind(&self.rejection)
+    }
+
+    /// The path of the field that is wrong; `None` if it is not a field's fault.
+    pub(super) fn field(&self) -> Option<String> {
+        let leaf = self.kind().field?;
+        Some(match &self.place {
+            Place::Request => leaf.to_owned(),
+            Place::Message(path) => format!("{path}.{leaf}"),
+            Place::Field(path) => path.clone(),
+        })
+    }
+
+    /// The sentence for people; names the field by its whole path.
+    pub(super) fn message(&self) -> String {
+        let sentence = self.rejection.to_string();
+        match (&self.place, names_field(&self.rejection)) {
+            (Place::Message(path), true) => format!("{path}.{sentence}"),
+            _ => sentence,
+        }
+    }
+}
+
+/// Whether the rejection's sentence begins with the field.
+fn names_field(rejection: &Rejection) -> bool {
+    matches!(
+        rejection,
+        Rejection::QueueName { .. }
+            | Rejection::OutOfRange { .. }
+            | Rejection::Malformed { .. }
+            | Rejection::Missing { .. }
+    )
+}
+
+impl Kind {
+    fn of(code: tonic::Code, reason: &'static str) -> Self {
+        Self { code, reason, field: None, quota: None, retry_after: None }
+    }
+
+    fn invalid(reason: &'static str, field: &'static str) -> Self {
+        Self { field: Some(field), ..Self::of(tonic::Code::InvalidArgument, reason) }
+    }
+
+    fn exhausted(reason: &'static str, quota: &'static str, retry_after: Millis) -> Self {
+        Self {
+            quota: Some(quota),
+            retry_after: Some(retry_after),
+            ..Self::of(tonic::Code::ResourceExhausted, reason)
+        }
+    }
+
+    fn retry_after(self, retry_after: Millis) -> Self {
+        Self { retry_after: Some(retry_after), ..self }
+    }
+}
+
+fn kind(rejection: &Rejection) -> Kind {
+    use tonic::Code::{AlreadyExists, FailedPrecondition, NotFound, Unavailable, Unknown};
+    match rejection {
+        Rejection::QueueName { field, .. } => Kind::invalid("QUEUE_NAME_INVALID", field),
+        Rejection::OutOfRange { field, .. } => Kind::invalid("VALUE_OUT_OF_RANGE", field),
+        Rejection::Malformed { field, .. } => Kind::invalid("VALUE_MALFORMED", field),
+        Rejection::Missing { field, .. } => Kind::invalid("FIELD_MISSING", field),
+        Rejection::QueueNotFound { .. } => Kind::of(NotFound, "QUEUE_NOT_FOUND"),
+        Rejection::QueueAlreadyExists { .. } => Kind::of(AlreadyExists, "QUEUE_ALREADY_EXISTS"),
+        Rejection::MessageTooLarge { .. } => Kind::invalid("MESSAGE_TOO_LARGE", "body"),
+        Rejection::TooManyInFlight { .. } => {
+            Kind::exhausted("TOO_MANY_IN_FLIGHT", "messages in flight", IN_FLIGHT_RETRY)
+        }
+        Rejection::ReceiptHandleInvalid { .. } => {
+            Kind::invalid("RECEIPT_HANDLE_INVALID", "receipt_handle")
+        }
+        Rejection::ReceiptHandleOfAnotherQueue { .. } => {
+            Kind::invalid("RECEIPT_HANDLE_OF_ANOTHER_QUEUE", "receipt_handle")
+        }
+        Rejection::MessageNotInFlight => Kind::of(FailedPrecondition, "MESSAGE_NOT_IN_FLIGHT"),
+        Rejection::LeaseStale => Kind::of(FailedPrecondition, "LEASE_STALE"),
+        Rejection::MessageNotFound => Kind::of(NotFound, "MESSAGE_NOT_FOUND"),
+        Rejection::LeaseTooLong { .. } => Kind::invalid("LEASE_TOO_LONG", "visibility_timeout"),
+        Rejection::PurgeInProgress { retry_after, .. } => {
+            Kind::of(FailedPrecondition, "PURGE_IN_PROGRESS").retry_after(*retry_after)
+        }
+        Rejection::Overloaded { .. } => {
+            Kind::exhausted("OVERLOADED", "requests under way", OVERLOADED_RETRY)
+        }
+        Rejection::DiskFull => Kind::exhausted("DISK_FULL", "disk", DISK_FULL_RETRY),
+        Rejection::ShuttingDown => Kind::of(Unavailable, "SHUTTING_DOWN").retry_after(CLOSED_RETRY),
+        Rejection::Unknown => Kind::of(Unknown, "OUTCOME_UNKNOWN"),
+    }
+}
+
+/// Broker time as the standard types have it.
+pub(super) fn std_duration(millis: Millis) -> Duration {
+    Duration::from_millis(millis.get())
+}

@@ -1,1 +1,0 @@
-//! What the simulated disk promises beyond the traits.
