@@ -5,7 +5,7 @@ mod broker;
 /// The behaviour of queues, one file per theme; each script is told to every driver.
 mod corpus;
 /// Every crash and every failing disk operation of small workloads, judged by a history checker.
-//mod crash;
+mod crash;
 /// Bytes that every later version must read.
 //mod golden;
 /// How the sources are kept: which room may use which, and what a file may look like.
