@@ -18,6 +18,7 @@
 
 pub mod api;
 pub mod broker;
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod codec;
@@ -29,4 +30,5 @@ pub mod proto;
 pub mod server;
 pub mod state;
 pub mod store;
+pub mod telemetry;
 pub mod types;

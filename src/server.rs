@@ -102,3 +102,6 @@ pub fn builder() -> Server {
         .http2_keepalive_interval(Some(KEEPALIVE_AFTER))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
 use super::{
-    Effect, Event, Handle, Held, Owner, Receipts,
+    Answer, Effect, Event, Handle, Held, Owner, Receipts, Request,
     mailbox::{Caller, Limits, Mailbox},
     start::{Started, timed},
 };
@@ -20,6 +20,7 @@ use crate::{
     disk::Disk,
     log::{LogError, PrepareJob, SealJob, WriteJob},
     store::Directory,
+    types::Rejection,
 };
 
 /// How many events the owner takes in before it looks what is to be done.
@@ -112,6 +113,7 @@ impl OwnerThread {
             self.owner.flush(self.clock.now(), &mut effects);
             for effect in effects.drain(..) {
                 if let Some(fate) = self.carry_out(effect) {
+                    refuse_rest(events);
                     // The lock goes before the fate is told: who hears it may start another.
                     drop(self.directory);
                     self.fate.send_replace(fate);
@@ -159,6 +161,15 @@ impl OwnerThread {
     #[expect(clippy::unused_self, reason = "reads as one of the owner's verbs")]
     fn hand_to<T>(&self, thread: &mpsc::Sender<T>, job: T) {
         thread.send(job).expect("the threads of a broker live as long as its owner");
+    }
+}
+
+/// Answers requests that came after the last one that was decided: they were surely not done.
+fn refuse_rest(events: &mpsc::Receiver<Event<Caller>>) {
+    for event in events.try_iter() {
+        if let Event::Request(Request { waiter: Some(waiter), .. }) = event {
+            waiter.tell(Answer::new(Err(Rejection::ShuttingDown)));
+        }
     }
 }
 

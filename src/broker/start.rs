@@ -77,7 +77,7 @@ pub fn start<W: Waiter>(
         Replay { state: State::new(settings.state), store: Store::new(settings.tail_cache_bytes) };
     let disk = directory.disk().clone();
     let mut sink = |view: FrameView<'_>| replay.frame(&view);
-    let (log, report) = log::recover(disk, &log_settings, &mut salts, &mut sink, progress)?;
+    let (log, report) = log::recover(&*disk, &log_settings, &mut salts, &mut sink, progress)?;
     let Replay { state, store } = replay;
 
     let clock = BrokerClock::start(clock, report.last_now.unwrap_or_default());

@@ -11,8 +11,6 @@ use crate::{proto::v1, types::Millis};
 pub(super) const DOMAIN: &str = "ledgerq";
 /// The reason of an error after which nobody knows whether the request was done.
 const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
-/// The reasons of errors that say for sure that nothing of the request was done.
-const NOTHING_DONE: [&str; 3] = ["RECOVERING", "SHUTTING_DOWN", "OVERLOADED"];
 
 /// Why a request has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,9 +64,8 @@ impl Error {
     /// Whether it is unknown if the request was done.
     pub fn is_outcome_unknown(&self) -> bool {
         match self {
-            Self::Lost { .. } => true,
             // An answer that cannot be read is an answer: something was done.
-            Self::Answer(_) => true,
+            Self::Lost { .. } | Self::Answer(_) => true,
             Self::Refused(refusal) => refusal.is_outcome_unknown(),
             Self::Address { .. } | Self::Unreachable { .. } => false,
         }
@@ -103,7 +100,10 @@ impl Refusal {
     /// this client does not, and is not trusted to know.
     fn is_outcome_unknown(&self) -> bool {
         let from_broker = !self.reason.is_empty();
-        let vague = matches!(self.code, Code::Unavailable | Code::Unknown | Code::Internal);
+        let vague = matches!(
+            self.code,
+            Code::Unavailable | Code::Unknown | Code::Internal | Code::ResourceExhausted
+        );
         self.reason == OUTCOME_UNKNOWN || (!from_broker && vague)
     }
 
@@ -125,9 +125,11 @@ impl Refusal {
     /// After which time the request can be sent again without a risk; `None` if it cannot.
     /// `repeatable` tells that it does no harm if it is done twice.
     pub(super) fn retry_delay(&self, repeatable: bool) -> Option<Millis> {
+        // Of a broker, these two codes say that nothing of the request was done.
         let transient = matches!(self.code, Code::Unavailable | Code::ResourceExhausted);
-        let safe = repeatable || NOTHING_DONE.contains(&self.reason.as_str());
-        self.retry_after.filter(|_| transient && safe)
+        let from_broker = !self.reason.is_empty();
+        let safe = repeatable || !self.is_outcome_unknown();
+        self.retry_after.filter(|_| transient && from_broker && safe)
     }
 }
 
@@ -163,7 +165,13 @@ fn without_server(status: &Status, server: &str) -> Option<Error> {
             let problem = format!("{server} did not answer in time");
             Some(Error::Lost { problem })
         }
-        (Code::Unimplemented, _) => Some(Error::Answer("the ledgerq API")),
+        (Code::Unimplemented, _) => Some(Error::Refused(Refusal {
+            code: status.code(),
+            reason: String::new(),
+            message: format!("{server} is no ledgerq server, or one of an older version"),
+            violations: Vec::new(),
+            retry_after: None,
+        })),
         (_, Some(source)) if is_connect_error(source) => Some(unreachable(server, source)),
         (_, Some(source)) => {
             let problem = format!("the connection to {server} broke: {}", root_cause(source));

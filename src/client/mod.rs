@@ -57,7 +57,7 @@ const ATTEMPTS_MAX: u32 = 5;
 /// The shortest pause before a second attempt; it doubles with each.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts: if the broker asks for more, the caller is told.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// An answer of at most 4 MiB of messages, and what goes with them.
 const ANSWER_BYTES_MAX: usize = 16 * 1_048_576;
 

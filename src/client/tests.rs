@@ -94,7 +94,7 @@ fn only_what_was_surely_not_done_or_does_no_harm_is_sent_again() {
         next("OVERLOADED", Duration::from_secs(1), Repeat::IfNotDone, 1).map(|d| d.as_secs()),
         Some(1)
     );
-    assert_eq!(next("OVERLOADED", Duration::from_secs(60), Repeat::IfNotDone, 1), None);
+    assert_eq!(next("OVERLOADED", Duration::from_mins(1), Repeat::IfNotDone, 1), None);
     let lost = Error::Lost { problem: "gone".into() };
     assert_eq!(pause_before_next(&lost, Repeat::Harmless, 1, PAUSE_MIN), None);
 }

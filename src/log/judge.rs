@@ -7,6 +7,7 @@
 
 use super::{
     SECTOR_BYTES,
+    footer::read_footer,
     frame::{FRAME_HEADER_BYTES, FrameHeader},
     le::{all_zero, salted_crc},
     position::Chain,
@@ -51,6 +52,12 @@ pub(super) fn judge_rest(segment: SegmentBytes<'_>, at: u64, chain: Chain) -> Re
             behind(segment, at, chain).or_else(|| header_written(segment, at))
         }
     };
+    // A footer is written once the next segment has a durable frame, which is not there.
+    let sealed = || {
+        read_footer(segment.bytes, segment.salt)
+            .map(|_| "the segment has its footer, but no later one is in use".to_owned())
+    };
+    let verdict = verdict.or_else(sealed);
     let used = rest.len() - rest.iter().rev().take_while(|byte| **byte == 0).count();
     verdict.map_or(Rest::Torn { bytes: used as u64 }, |found| Rest::Corrupt { found })
 }

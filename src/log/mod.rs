@@ -32,6 +32,7 @@ mod settings;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod writer;
 mod zeros;
 
@@ -42,10 +43,11 @@ pub use footer::{Footer, FooterEntry};
 pub use header::FORMAT_VERSION;
 pub use jobs::{PrepareJob, Prepared, SealJob, WriteJob};
 pub use position::{BodyPlace, FramePlace};
-pub use recover::{Sink, recover};
-pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, TornTail};
+pub use recover::recover;
+pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, Sink, TornTail};
 pub use settings::{
     FRAME_BYTES_MAX, SECTOR_BYTES, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
     SEGMENT_BYTES_STEP, SEGMENTS_DIR, SegmentId, Settings,
 };
+pub use verify::{Finding, FindingKind, FooterState, SegmentSummary, VerifyReport, verify};
 pub use writer::{Appended, SyncReport, Writer};

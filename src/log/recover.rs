@@ -15,7 +15,7 @@
 //! Nothing is changed before all is judged, so a refused start leaves everything as it was, and an
 //! interrupted one can be run again.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
 
 use crate::{
     disk::{Access, Disk, read_exact_at},
@@ -23,43 +23,35 @@ use crate::{
 };
 
 use super::{
-    DamagedBody, FrameView, LogError, Prepared, Progress, RecoveryReport, SEGMENTS_DIR, SegmentId,
-    Settings, TornTail, Writer,
-    footer::read_footer,
+    DamagedBody, LogError, Prepared, Progress, RecoveryReport, SEGMENTS_DIR, SegmentId, Settings,
+    Sink, TornTail, Writer,
     header::HEADER_PAGE_BYTES,
     jobs::PrepareJob,
     judge::Rest,
     le::{all_zero, index},
     position::Chain,
-    scan::{End, FrameRef, SegmentBytes, SegmentScan},
+    scan::{End, FrameRef, SegmentBytes, SegmentScan, Start},
     survey::{Found, list, newer, next_in_use, open, read_headers},
     writer::blank_header,
 };
-
-/// Takes the frames of a replay, in order.
-pub type Sink<'a> = dyn FnMut(FrameView<'_>) -> Result<(), String> + 'a;
 
 /// Replays the log: `sink` gets every durable frame, in order. Then the writer goes on behind the
 /// last of them, in a segment of its own, whose header is completed with the first frame: the
 /// owner appends a tick before it serves anything.
 ///
-/// Every segment is needed, since there is no checkpoint: the log must run from LSN 1.
+/// Every segment is needed, since there is no checkpoint: none may be missing, and the log must run
+/// from LSN 1.
 pub fn recover(
-    disk: Arc<dyn Disk>,
+    disk: &dyn Disk,
     settings: &Settings,
     salts: &mut dyn FnMut() -> u64,
     sink: &mut Sink<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Writer, RecoveryReport), LogError> {
     settings.check()?;
-    let disk = &*disk;
     disk.sync_dir(SEGMENTS_DIR).map_err(LogError::io("sync", SEGMENTS_DIR))?;
     let listing = list(disk)?;
-    let Some(last_id) = listing.segments.last().copied() else {
-        let found = "there is no segment in it".to_owned();
-        let path = SEGMENTS_DIR.to_owned();
-        return Err(LogError::Corrupt { path, offset: 0, lsn: Lsn::new(1), found });
-    };
+    let last_id = listing.last_of_all()?;
     let mut files = Vec::with_capacity(listing.segments.len());
     for id in listing.segments {
         let file = open(disk, id)?;
@@ -187,8 +179,8 @@ impl<'a, 'b> Replay<'a, 'b> {
     fn frames(&mut self, found: &Found, next: Option<Chain>) -> SegmentScan {
         let segment = SegmentBytes { bytes: &self.buffer, salt: found.header.salt };
         let (report, sink) = (&mut self.report, &mut *self.sink);
-        segment.scan(self.chain, next, &mut |frame, bodies| {
-            count(report, found.id, frame);
+        segment.scan(Start::of_segment(self.chain), next, &mut |frame, bodies| {
+            count(report, frame);
             let damaged = bodies.iter().enumerate().filter(|(_, body)| body.damaged);
             report.damaged_bodies.extend(damaged.map(|(index, body)| DamagedBody {
                 segment: found.id,
@@ -196,17 +188,7 @@ impl<'a, 'b> Replay<'a, 'b> {
                 index,
                 first_lsn: frame.header.first_lsn,
             }));
-            sink(FrameView {
-                segment: found.id,
-                file: &found.file,
-                offset: frame.at,
-                frame_bytes: frame.end() - frame.at,
-                first_lsn: frame.header.first_lsn,
-                record_count: frame.header.record_count,
-                now: frame.now(),
-                records: frame.records(),
-                bodies,
-            })
+            sink(frame.view(found.id, &found.file, bodies))
         })
     }
 
@@ -238,11 +220,6 @@ impl<'a, 'b> Replay<'a, 'b> {
             }
             (Rest::Clean, None) => Ok(()),
             (Rest::Torn { bytes }, None) => {
-                let segment = SegmentBytes { bytes: &self.buffer, salt: found.header.salt };
-                if read_footer(segment.bytes, segment.salt).is_some() {
-                    let text = "its footer was written, but the segment after it is not in use";
-                    return Err(corrupt(found, scan.at, lsn, text.to_owned()));
-                }
                 let (segment, offset, bytes) = (found.id, scan.at, *bytes);
                 self.report.torn_tails.push(TornTail { segment, offset, bytes });
                 Ok(())
@@ -251,12 +228,11 @@ impl<'a, 'b> Replay<'a, 'b> {
     }
 }
 
-fn count(report: &mut RecoveryReport, segment: SegmentId, frame: FrameRef<'_>) {
-    debug_assert!(segment.get() > 0, "segments are counted from 1");
+fn count(report: &mut RecoveryReport, frame: FrameRef<'_>) {
     report.frames_count += 1;
     report.records_count += u64::from(frame.header.record_count);
     report.frames_bytes += u64::from(frame.header.frame_bytes);
-    report.last_now = Some(frame.now());
+    report.last_now = Some(frame.header.now);
 }
 
 fn corrupt(found: &Found, offset: u64, lsn: Lsn, text: String) -> LogError {

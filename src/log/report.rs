@@ -31,6 +31,9 @@ pub struct FrameView<'a> {
     pub bodies: &'a [BodyPlace],
 }
 
+/// Takes the frames of the log, in order; an error, in words for an operator, ends the reading.
+pub type Sink<'a> = dyn FnMut(FrameView<'_>) -> Result<(), String> + 'a;
+
 /// How far a reader is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {

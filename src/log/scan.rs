@@ -1,9 +1,11 @@
 //! The frames of one segment: a pure function over its bytes, which may be any bytes at all.
 
-use crate::types::{Lsn, Timestamp};
+use std::sync::Arc;
+
+use crate::{disk::File, types::Lsn};
 
 use super::{
-    BodyPlace, FooterEntry,
+    BodyPlace, FooterEntry, FrameView, SegmentId,
     frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead, TABLE_ENTRY_BYTES},
     header::HEADER_PAGE_BYTES,
     judge::{Rest, judge_rest},
@@ -42,6 +44,25 @@ pub(super) enum FrameFault {
     ZeroList(FrameHeader),
     /// A damaged body table or damaged records.
     Records(FrameHeader),
+}
+
+/// Takes a frame and its bodies.
+pub(super) type OnFrame<'a, 'b> = dyn FnMut(FrameRef<'a>, &[BodyPlace]) -> Result<(), String> + 'b;
+
+/// Where in a segment a scan begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    /// Where that is, in bytes.
+    pub(super) at: u64,
+    /// What the frame there continues.
+    pub(super) chain: Chain,
+}
+
+impl Start {
+    /// With the first frame of a segment.
+    pub(super) fn of_segment(chain: Chain) -> Self {
+        Self { at: HEADER_PAGE_BYTES as u64, chain }
+    }
 }
 
 /// How the frames of a segment end.
@@ -124,27 +145,23 @@ impl<'a> SegmentBytes<'a> {
         self.bytes.get(index(from)..end).unwrap_or_default()
     }
 
-    /// Gives every whole frame, from the first of the segment on, to `on_frame`. `next` is where
-    /// the next segment in use goes on, if there is one.
+    /// Gives every whole frame from `start` on to `on_frame`. `next` is where the next segment in
+    /// use goes on, if there is one.
     ///
     /// A frame whose records are whole but a body is not counts if it was durable: a later frame
     /// or segment proves that. Otherwise it is judged like any last frame.
     pub(super) fn scan(
         self,
-        start: Chain,
+        start: Start,
         next: Option<Chain>,
-        on_frame: &mut dyn FnMut(FrameRef<'a>, &[BodyPlace]) -> Result<(), String>,
+        on_frame: &mut OnFrame<'a, '_>,
     ) -> SegmentScan {
-        let mut scan = SegmentScan {
-            chain: start,
-            at: HEADER_PAGE_BYTES as u64,
-            end: End::Chained,
-            blemished: false,
-        };
+        let Start { chain, at } = start;
+        let mut scan = SegmentScan { chain, at, end: End::Chained, blemished: false };
         while let Ok(frame) = self.frame(scan.at, scan.chain) {
             let bodies = frame.bodies();
             let damaged = bodies.iter().any(|body| body.damaged);
-            if damaged && next.is_none() && !self.proves(frame) {
+            if damaged && !self.was_durable(frame, next) {
                 break;
             }
             if let Err(reason) = on_frame(frame, &bodies) {
@@ -161,9 +178,14 @@ impl<'a> SegmentBytes<'a> {
         scan
     }
 
-    /// Whether a later frame of this segment proves that `frame` was durable.
-    fn proves(self, frame: FrameRef<'_>) -> bool {
-        self.find_frame(frame.end(), frame.header.chain_after().next_lsn).is_some()
+    /// Whether what was written later proves that `frame` was durable. A segment that goes on from
+    /// before the frame's end does not: then the frame was torn, and its LSNs were given again.
+    fn was_durable(self, frame: FrameRef<'_>, next: Option<Chain>) -> bool {
+        let end = frame.header.chain_after();
+        match next {
+            Some(next) => next.next_lsn >= end.next_lsn,
+            None => self.find_frame(frame.end(), end.next_lsn).is_some(),
+        }
     }
 }
 
@@ -186,12 +208,27 @@ impl<'a> FrameRef<'a> {
         table.as_chunks().0
     }
 
-    pub(super) fn records(&self) -> &'a [u8] {
-        self.part(self.header.records_at(), self.header.bodies_at())
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.header.now
+    /// The frame as a reader of the log sees it.
+    pub(super) fn view<'b>(
+        &self,
+        segment: SegmentId,
+        file: &'b Arc<dyn File>,
+        bodies: &'b [BodyPlace],
+    ) -> FrameView<'b>
+    where
+        'a: 'b,
+    {
+        FrameView {
+            segment,
+            file,
+            offset: self.at,
+            frame_bytes: u64::from(self.header.frame_bytes),
+            first_lsn: self.header.first_lsn,
+            record_count: self.header.record_count,
+            now: self.header.now,
+            records: self.part(self.header.records_at(), self.header.bodies_at()),
+            bodies,
+        }
     }
 
     pub(super) fn entry(&self) -> FooterEntry {

@@ -28,6 +28,27 @@ pub(super) struct Listing {
     pub(super) unknown: Vec<String>,
 }
 
+impl Listing {
+    /// The segments that are missing between the first of all and the last that is there.
+    pub(super) fn missing(&self) -> impl Iterator<Item = SegmentId> {
+        let last = self.segments.last().map_or(SegmentId::FIRST.get(), |id| id.get());
+        let ids = (SegmentId::FIRST.get()..=last).map(SegmentId::new);
+        ids.filter(|id| self.segments.binary_search(id).is_err())
+    }
+
+    /// The last segment, if no other is missing.
+    pub(super) fn last_of_all(&self) -> Result<SegmentId, LogError> {
+        match (self.missing().next(), self.segments.last()) {
+            (None, Some(last)) => Ok(*last),
+            (missing, _) => {
+                let path = missing.unwrap_or(SegmentId::FIRST).path();
+                let found = "the file is missing".to_owned();
+                Err(LogError::Corrupt { path, offset: 0, lsn: Lsn::default(), found })
+            }
+        }
+    }
+}
+
 /// A segment whose header was read.
 #[derive(Clone)]
 pub(super) struct Found {

@@ -198,6 +198,10 @@ impl Writer {
 
     /// Takes the outcome of the job of the frame under way, with how long it took. An error is
     /// final: nothing is durable beyond what was, and every later call refuses.
+    ///
+    /// # Panics
+    ///
+    /// If no frame is under way: that is a fault of the caller.
     pub fn synced(&mut self, result: io::Result<Duration>) -> Result<SyncReport, LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);

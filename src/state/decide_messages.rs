@@ -9,7 +9,7 @@ use super::{
 };
 use crate::types::{
     DeleteMode, LeaseRef, Millis, Nonce, QueueName, Record, Rejection, SendEntry, Timestamp, Unit,
-    limits::{REQUEST_BYTES_MAX, VISIBILITY_MAX},
+    limits::{RECEIVE_BYTES_MAX, VISIBILITY_MAX},
 };
 
 /// What a delete would do.
@@ -41,7 +41,7 @@ impl State {
 
     /// The records that lease up to `count_max` messages under `nonce`; none if none is ready.
     ///
-    /// The messages together are at most [`REQUEST_BYTES_MAX`] long, or one.
+    /// The messages together are at most [`RECEIVE_BYTES_MAX`] long, or one.
     pub fn decide_receive(
         &self,
         name: &QueueName,
@@ -62,7 +62,7 @@ impl State {
         let fits = |(_, size): &(_, u32)| {
             let is_first = bytes == 0;
             bytes += u64::from(*size);
-            is_first || bytes <= REQUEST_BYTES_MAX
+            is_first || bytes <= RECEIVE_BYTES_MAX
         };
         let count = count_max.min(usize::try_from(free).unwrap_or(usize::MAX));
         let chosen = queue.next_ready().take(count).take_while(fits);

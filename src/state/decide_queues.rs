@@ -14,7 +14,7 @@ impl State {
     ) -> Result<Option<Record>, Rejection> {
         if name.is_fifo() {
             return Err(Rejection::Malformed {
-                field: "name",
+                field: "queue",
                 value: name.to_string(),
                 problem: "only FIFO queues end in .fifo, and this version has none".to_owned(),
             });

@@ -33,6 +33,11 @@ impl<E> Batch<E> {
         std::mem::take(&mut self.good)
     }
 
+    /// How many entries are good.
+    pub(super) fn good_count(&self) -> usize {
+        self.refusals.iter().filter(|refusal| refusal.is_none()).count()
+    }
+
     /// One result for each entry of the request, in its order, from the broker's outcomes for the
     /// good ones. `place` tells where in the request an entry is.
     ///
@@ -45,8 +50,7 @@ impl<E> Batch<E> {
         place: impl Fn(usize) -> Place,
         result: impl Fn(Result<T, v1::EntryError>) -> R,
     ) -> Vec<R> {
-        let good_count = self.refusals.iter().filter(|refusal| refusal.is_none()).count();
-        assert_eq!(outcomes.len(), good_count, "the broker answers each entry");
+        assert_eq!(outcomes.len(), self.good_count(), "the broker answers each entry");
         let mut outcomes = outcomes.into_iter();
         let entries = self.refusals.into_iter().enumerate();
         entries

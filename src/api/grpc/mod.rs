@@ -1,7 +1,7 @@
 //! The native API: the services of `proto/ledgerq/v1` over a broker's handle.
 //!
-//! Read in this order: [`parse`] and [`convert`] are the way in and out of the proto's words;
-//! [`refusal`] gives each rejection its code and reason, [`status`] its gRPC form; [`batch`] lets a
+//! Read in this order: `parse` and `convert` are the way in and out of the proto's words;
+//! `refusal` gives each rejection its code and reason, `status` its gRPC form; `batch` lets a
 //! bad entry fail alone; `queue` and `message` have one file for each request.
 
 mod batch;

@@ -125,3 +125,105 @@ fn resource(rejection: &Rejection) -> Option<&QueueName> {
         | Rejection::Unknown => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use expect_test::expect;
+
+    use super::*;
+    use crate::{
+        api::grpc::refusal::Place,
+        types::{Millis, NameError, Unit},
+    };
+
+    /// One of each kind.
+    fn rejections() -> Vec<Rejection> {
+        let queue = QueueName::parse("jobs").expect("it is a name");
+        let (field, unit) = ("delay", Unit::Millis);
+        let source = NameError::Empty;
+        vec![
+            Rejection::QueueName { field: "queue", value: String::new(), source },
+            Rejection::OutOfRange { field, value: 2000, min: 0, max: 1000, unit },
+            Rejection::malformed("mode", "7", "it can be 1 or 2"),
+            Rejection::Missing { field: "value", needed: "it has 1 byte at least" },
+            Rejection::QueueNotFound { queue: queue.clone() },
+            Rejection::QueueAlreadyExists { queue: queue.clone(), setting: "retention" },
+            Rejection::MessageTooLarge { queue: queue.clone(), bytes: 2000, bytes_max: 1024 },
+            Rejection::TooManyInFlight { queue: queue.clone(), in_flight_max: 120_000 },
+            Rejection::ReceiptHandleInvalid { value: "garbage".into() },
+            Rejection::ReceiptHandleOfAnotherQueue { queue: queue.clone() },
+            Rejection::MessageNotInFlight,
+            Rejection::LeaseStale,
+            Rejection::MessageNotFound,
+            Rejection::LeaseTooLong { value: Millis::new(2000), max: Millis::new(1000) },
+            Rejection::PurgeInProgress { queue, retry_after: Millis::new(1500) },
+            Rejection::Overloaded { what: "10 requests".into() },
+            Rejection::DiskFull,
+            Rejection::ShuttingDown,
+            Rejection::Unknown,
+        ]
+    }
+
+    #[test]
+    fn codes_and_reasons_stay_as_they_are() {
+        let mut table = String::new();
+        for rejection in rejections() {
+            let refusal = Refusal { place: Place::Message("entries[3]".into()), rejection };
+            let error = v1::EntryError::from(&refusal);
+            let retry = error.retry_delay.map_or("never".into(), |delay| delay.to_string());
+            let code = Code::from_i32(error.code);
+            let v1::EntryError { reason, field, .. } = error;
+            writeln!(table, "{code:?} {reason} {field:?} {retry}").expect("text takes all");
+        }
+        expect![[r#"
+            InvalidArgument QUEUE_NAME_INVALID "entries[3].queue" never
+            InvalidArgument VALUE_OUT_OF_RANGE "entries[3].delay" never
+            InvalidArgument VALUE_MALFORMED "entries[3].mode" never
+            InvalidArgument FIELD_MISSING "entries[3].value" never
+            NotFound QUEUE_NOT_FOUND "" never
+            AlreadyExists QUEUE_ALREADY_EXISTS "" never
+            InvalidArgument MESSAGE_TOO_LARGE "entries[3].body" never
+            ResourceExhausted TOO_MANY_IN_FLIGHT "" 1s
+            InvalidArgument RECEIPT_HANDLE_INVALID "entries[3].receipt_handle" never
+            InvalidArgument RECEIPT_HANDLE_OF_ANOTHER_QUEUE "entries[3].receipt_handle" never
+            FailedPrecondition MESSAGE_NOT_IN_FLIGHT "" never
+            FailedPrecondition LEASE_STALE "" never
+            NotFound MESSAGE_NOT_FOUND "" never
+            InvalidArgument LEASE_TOO_LONG "entries[3].visibility_timeout" never
+            FailedPrecondition PURGE_IN_PROGRESS "" 1.500s
+            ResourceExhausted OVERLOADED "" 0.100s
+            ResourceExhausted DISK_FULL "" 5s
+            Unavailable SHUTTING_DOWN "" 1s
+            Unknown OUTCOME_UNKNOWN "" never
+        "#]]
+        .assert_eq(&table);
+    }
+
+    #[test]
+    fn a_status_says_what_an_entry_error_says() {
+        for rejection in rejections() {
+            let refusal = Refusal::within("entries[3]", rejection);
+            let error = v1::EntryError::from(&refusal);
+            let status = Status::from(refusal);
+            let details = status.get_error_details();
+            let info = details.error_info().expect("it always has one");
+            assert_eq!((info.domain.as_str(), &info.reason), (DOMAIN, &error.reason));
+            assert_eq!((status.code() as i32, status.message()), (error.code, &*error.message));
+            let violation = details.bad_request().map(|bad| bad.field_violations[0].field.clone());
+            assert_eq!(violation.unwrap_or_default(), error.field);
+            let retry_millis = details.retry_info().and_then(|retry| retry.retry_delay);
+            let told = error.retry_delay.map(|delay| delay.try_into().expect("it is positive"));
+            assert_eq!(retry_millis, told);
+        }
+    }
+
+    #[test]
+    fn a_status_fits_into_the_headers_of_clients() {
+        let value: String = "\u{1f980}".repeat(1 << 20);
+        let rejection = Rejection::malformed("page_token", &value, "it is not one");
+        let status = Status::from(Refusal::of_request(rejection));
+        assert!(status.details().len() + status.message().len() < 4096);
+    }
+}

@@ -1,14 +1,17 @@
 //! A log in small segments, what was put into it, and what a start finds again.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 
 use crate::{
-    disk::{Disk, SimDisk, sim::Random},
+    disk::{
+        SimDisk,
+        sim::{Choice, Counter, Fault, Faults, Random},
+    },
     log::{
-        Body, Draft, FramePlace, LogError, RecoveryReport, SEGMENT_BYTES_MIN, SegmentId, Settings,
-        Writer, create, recover,
+        Body, Draft, FramePlace, LogError, RecoveryReport, SECTOR_BYTES, SEGMENT_BYTES_MIN,
+        SegmentId, Settings, Writer, create, recover,
     },
     types::{Lineage, Lsn, Timestamp},
 };
@@ -63,7 +66,7 @@ pub(super) fn start(disk: &SimDisk) -> Result<Started, LogError> {
     // Another stream of salts for each start, as in life, and the same for the same disk.
     let mut salts = Random::new(disk.paths().len() as u64 ^ disk.operation_count() << 8);
     let (writer, report) = recover(
-        Arc::new(disk.clone()),
+        disk,
         &settings(),
         &mut || salts.next_u64(),
         &mut |frame| {
@@ -169,12 +172,50 @@ impl TestLog {
     }
 }
 
-/// The segments' files that are on the disk, by name.
-pub(super) fn segment_paths(disk: &SimDisk) -> Vec<String> {
-    let names = disk.list("segments").expect("the directory is there");
-    names.iter().map(|name| format!("segments/{name}")).collect()
+/// Keeps the sectors that `keep` names by their number in the file, and everything else.
+pub(super) fn keep_sectors(keep: impl Fn(u64) -> bool) -> impl FnMut(Choice<'_>) -> bool {
+    move |choice| match choice {
+        Choice::Sector { sector, .. } => keep(sector),
+        Choice::Entry(_) | Choice::Length { .. } => true,
+    }
 }
 
+/// Appends a frame, and cuts the power before its sync: of its sectors only those are kept that
+/// `keep` names, by their number in the file.
+pub(super) fn tear(
+    mut log: TestLog,
+    draft: Draft,
+    keep: impl Fn(u64) -> bool,
+) -> (SimDisk, FramePlace) {
+    let appended = log.writer.append(draft);
+    log.disk.set_faults(Faults::none().at(Counter::Syncs, 1, Fault::Crash));
+    assert!(appended.job.run().is_err());
+    (log.disk.crash(&mut keep_sectors(keep)), appended.place)
+}
+
+/// Flips one bit on the medium.
+pub(super) fn flip(disk: &SimDisk, path: &str, offset: u64, bit: u8) {
+    disk.corrupt(path, offset, |byte| byte ^ (1 << bit)).expect("the byte is on the medium");
+}
+
+/// Zeroes one sector on the medium.
+pub(super) fn zero_sector(disk: &SimDisk, path: &str, sector: u64) {
+    for offset in sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES {
+        disk.corrupt(path, offset, |_| 0).expect("the byte is on the medium");
+    }
+}
+
+/// The start is refused: where, from which LSN, and why.
+#[track_caller]
+pub(super) fn refusal(disk: &SimDisk) -> (String, u64, u64, String) {
+    match start(disk) {
+        Ok(started) => panic!("started with {} frames", started.frames.len()),
+        Err(LogError::Corrupt { path, offset, lsn, found }) => (path, offset, lsn.get(), found),
+        Err(error) => panic!("not corrupt: {error}"),
+    }
+}
+
+/// The path of a segment.
 pub(super) fn segment(raw: u64) -> String {
     SegmentId::new(raw).path()
 }

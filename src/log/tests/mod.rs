@@ -1,4 +1,11 @@
 //! The log on the simulated disk: every rule with its trace, every crash, every damaged bit.
 
+mod crash;
+mod damage;
+mod files;
+mod format;
+mod frames;
 mod harness;
+mod judging;
 mod round_trip;
+mod scanning;

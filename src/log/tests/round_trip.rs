@@ -1,7 +1,10 @@
 //! What was appended is found again, exactly.
 
 use super::harness::{Content, draft, new_disk, new_log, start, text, tick};
-use crate::{disk::sim::keep_none, types::Lsn};
+use crate::{
+    disk::sim::keep_none,
+    types::{Lsn, Timestamp},
+};
 
 #[test]
 fn frames_are_found_again_in_order_with_their_bodies() {
@@ -26,7 +29,7 @@ fn frames_are_found_again_in_order_with_their_bodies() {
     assert_eq!(started.frames, written);
     assert_eq!(started.report.frames_count, 60);
     assert_eq!(started.report.next_lsn, log.writer.next_lsn());
-    assert_eq!(started.report.last_now.map(|now| now.as_millis()), Some(59));
+    assert_eq!(started.report.last_now, Some(Timestamp::from_millis(59)));
     assert!(started.report.torn_tails.is_empty());
     assert!(started.report.blemished.is_empty());
 }

@@ -60,3 +60,59 @@ fn parse_entry(
     let timeout = given.ok_or(Rejection::Missing { field, needed })?;
     Ok((lease, timeout))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost_types::Duration;
+
+    use super::*;
+    use crate::{
+        broker::{
+            Receipts,
+            mailbox::{Limits, Mailbox},
+        },
+        types::{Lineage, Nonce, QueueId, Seq},
+    };
+
+    const KEY: [u8; 32] = [7; 32];
+
+    fn broker() -> Handle {
+        let (mailbox, _) = Mailbox::new(Limits { requests_max: 1, polls_max: 1, bytes_max: 1 });
+        Handle::new(mailbox, Receipts::new(&KEY), Lineage::default())
+    }
+
+    fn timeout(timeout: Option<Duration>) -> Result<Millis, Rejection> {
+        let lease = LeaseRef { queue: QueueId::new(1), seq: Seq::new(1), nonce: Nonce::new(1) };
+        let receipt_handle = Receipts::new(&KEY).seal(&lease);
+        let entry = v1::ChangeVisibilityEntry { receipt_handle, visibility_timeout: timeout };
+        parse_entry(&broker(), &entry).map(|(_, millis)| millis)
+    }
+
+    #[test]
+    fn a_lease_is_given_no_time_to_twelve_hours() {
+        for seconds in [0, 43_200] {
+            let given = Some(Duration { seconds, nanos: 0 });
+            assert!(timeout(given).is_ok(), "{seconds}");
+        }
+        for seconds in [-1, 43_201, i64::MAX] {
+            let given = Some(Duration { seconds, nanos: 0 });
+            assert!(timeout(given).is_err(), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_needed() {
+        assert!(matches!(timeout(None), Err(Rejection::Missing { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_entry_is_parsed_or_refused(receipt_handle: String, seconds: i64, nanos: i32) {
+            let visibility_timeout = Some(Duration { seconds, nanos });
+            let _ = timeout(visibility_timeout);
+            let entry = v1::ChangeVisibilityEntry { receipt_handle, visibility_timeout };
+            prop_assert!(parse_entry(&broker(), &entry).is_err());
+        }
+    }
+}

@@ -67,3 +67,28 @@ fn found(outcome: DeleteOutcome) -> v1::DeleteOutcome {
         DeleteOutcome::StaleLease => v1::DeleteOutcome::StaleLease,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delete_is_fenced_unless_asked_otherwise() {
+        assert_eq!(
+            [0, 1, 2].map(|given| mode(given).ok()),
+            [Some(DeleteMode::Fenced), Some(DeleteMode::Fenced), Some(DeleteMode::Lenient),]
+        );
+        for given in [-1, 3, i32::MAX, i32::MIN] {
+            assert!(mode(given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_delete_has_one_to_a_thousand_handles() {
+        let with = |count| {
+            let receipt_handles = vec![String::new(); count];
+            parse(&v1::DeleteRequest { queue: "jobs".into(), receipt_handles, mode: 0 }).is_ok()
+        };
+        assert_eq!([0, 1, 1000, 1001].map(with), [false, true, true, false]);
+    }
+}

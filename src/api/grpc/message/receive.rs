@@ -96,3 +96,77 @@ fn reason(error: &BodyError) -> v1::UnavailableReason {
         BodyError::Decode(_) => v1::UnavailableReason::Undecodable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{option, prelude::*};
+    use prost_types::Duration;
+
+    use super::*;
+
+    fn request() -> v1::ReceiveRequest {
+        v1::ReceiveRequest { queue: "jobs".into(), ..Default::default() }
+    }
+
+    fn refused_field(request: &v1::ReceiveRequest) -> Option<String> {
+        parse(request).err().and_then(|refusal| refusal.field())
+    }
+
+    #[test]
+    fn what_is_not_set_is_left_to_the_queue() {
+        let wanted = parse(&request()).expect("it is good");
+        assert_eq!(wanted.count_max, 1);
+        assert_eq!((wanted.visibility_timeout, wanted.wait), (None, None));
+    }
+
+    #[test]
+    fn a_receive_asks_for_one_to_a_thousand_messages() {
+        let with = |count| v1::ReceiveRequest { max_messages: Some(count), ..request() };
+        for count in [1, 1000] {
+            assert_eq!(refused_field(&with(count)), None, "{count}");
+        }
+        for count in [0, 1001, u32::MAX] {
+            assert_eq!(refused_field(&with(count)).as_deref(), Some("max_messages"), "{count}");
+        }
+    }
+
+    #[test]
+    fn times_are_held_to_their_limits() {
+        let seconds = |seconds| Some(Duration { seconds, nanos: 0 });
+        let timeout = |given| v1::ReceiveRequest { visibility_timeout: given, ..request() };
+        let wait = |given| v1::ReceiveRequest { wait_time: given, ..request() };
+        for given in [0, 43_200].map(seconds) {
+            assert_eq!(refused_field(&timeout(given)), None, "{given:?}");
+        }
+        for given in [-1, 43_201, i64::MAX].map(seconds) {
+            assert_eq!(refused_field(&timeout(given)).as_deref(), Some("visibility_timeout"));
+        }
+        for given in [0, 20].map(seconds) {
+            assert_eq!(refused_field(&wait(given)), None, "{given:?}");
+        }
+        for given in [-1, 21, i64::MAX].map(seconds) {
+            assert_eq!(refused_field(&wait(given)).as_deref(), Some("wait_time"));
+        }
+    }
+
+    fn any_duration() -> impl Strategy<Value = Option<Duration>> {
+        let parts = option::of(any::<(i64, i32)>());
+        parts.prop_map(|parts| parts.map(|(seconds, nanos)| Duration { seconds, nanos }))
+    }
+
+    proptest! {
+        #[test]
+        fn any_receive_is_parsed_or_refused(
+            queue: String,
+            max_messages: Option<u32>,
+            visibility_timeout in any_duration(),
+            wait_time in any_duration(),
+        ) {
+            for queue in [queue, "jobs".into()] {
+                let request =
+                    v1::ReceiveRequest { queue, max_messages, visibility_timeout, wait_time };
+                let _ = parse(&request);
+            }
+        }
+    }
+}

@@ -65,3 +65,50 @@ fn open(token: &str) -> Result<QueueName, Rejection> {
     let name = String::from_utf8(name).map_err(|_| refused())?;
     QueueName::parse(&name).map_err(|_| refused())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn request() -> v1::ListQueuesRequest {
+        v1::ListQueuesRequest::default()
+    }
+
+    #[test]
+    fn a_page_has_a_hundred_queues_unless_asked_otherwise() {
+        let sized = |page_size| parse(v1::ListQueuesRequest { page_size, ..request() });
+        let counts = [0, 1, 1000].map(|size| sized(size).expect("it is good").count_max);
+        assert_eq!(counts, [100, 1, 1000]);
+        for page_size in [1001, u32::MAX] {
+            assert!(sized(page_size).is_err(), "{page_size}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_no_longer_than_a_name() {
+        let prefixed =
+            |count| parse(v1::ListQueuesRequest { prefix: "x".repeat(count), ..request() });
+        assert!(prefixed(80).is_ok());
+        for count in [81, 1 << 20] {
+            let Err(Rejection::Malformed { field: "prefix", .. }) = prefixed(count) else {
+                panic!("{count} characters were taken");
+            };
+        }
+    }
+
+    #[test]
+    fn a_token_gives_its_queue_back() {
+        let last = QueueName::parse("jobs.fifo").expect("it is a name");
+        let page = parse(v1::ListQueuesRequest { page_token: token(&last), ..request() });
+        assert_eq!(page.expect("it is good").after, Some(last));
+    }
+
+    proptest! {
+        #[test]
+        fn any_list_is_parsed_or_refused(prefix: String, page_size: u32, page_token: String) {
+            let _ = parse(v1::ListQueuesRequest { prefix, page_size, page_token });
+        }
+    }
+}

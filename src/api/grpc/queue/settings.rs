@@ -15,9 +15,12 @@ pub(super) fn parse(given: Option<&v1::QueueSettings>) -> Result<SettingsPatch, 
     given.map_or_else(|| Ok(SettingsPatch::default()), |given| patch(given).map_err(refusal))
 }
 
-/// A refusal by the broker of what [`parse`] gave.
+/// A refusal by the broker of a request with settings: of one of them, unless it is the queue's.
 pub(super) fn refusal(rejection: Rejection) -> Refusal {
-    Refusal::within(FIELD, rejection)
+    match rejection {
+        Rejection::Malformed { field: "queue", .. } => Refusal::of_request(rejection),
+        rejection => Refusal::within(FIELD, rejection),
+    }
 }
 
 fn patch(given: &v1::QueueSettings) -> Result<SettingsPatch, Rejection> {

@@ -49,3 +49,67 @@ fn masked(given: &SettingsPatch, paths: &[String]) -> Result<SettingsPatch, Reje
         visibility_timeout: named("visibility_timeout").then_some(full.visibility_timeout),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use prost_types::{Duration, FieldMask};
+
+    use super::*;
+    use crate::types::{Millis, limits};
+
+    /// What becomes of a new delay and a new size under a mask.
+    fn patch(paths: &[&str]) -> Result<SettingsPatch, String> {
+        let settings = Some(v1::QueueSettings {
+            delay: Some(Duration { seconds: 5, nanos: 0 }),
+            max_message_bytes: Some(2000),
+            ..Default::default()
+        });
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        let update_mask = Some(FieldMask { paths });
+        let request = v1::UpdateQueueRequest { queue: "jobs".into(), settings, update_mask };
+        parse(&request).map(|(_, patch)| patch).map_err(|refusal| refusal.message())
+    }
+
+    #[test]
+    fn without_a_mask_what_is_set_is_changed() {
+        let given = SettingsPatch {
+            delay: Some(Millis::new(5000)),
+            message_bytes_max: Some(2000),
+            ..SettingsPatch::default()
+        };
+        assert_eq!(patch(&[]), Ok(given));
+    }
+
+    #[test]
+    fn a_mask_says_what_is_changed_and_what_is_not_set_goes_back_to_its_default() {
+        let masked = SettingsPatch {
+            delay: Some(Millis::new(5000)),
+            retention: Some(limits::RETENTION_DEFAULT),
+            ..SettingsPatch::default()
+        };
+        assert_eq!(patch(&["retention", "delay"]), Ok(masked));
+        let all = patch(&["*"]).expect("it is a mask");
+        assert_eq!(all.message_bytes_max, Some(2000));
+        assert_eq!(all.visibility_timeout, Some(limits::VISIBILITY_DEFAULT));
+    }
+
+    #[test]
+    fn a_mask_names_settings_only() {
+        for path in ["name", "settings.delay", "", &"x".repeat(1 << 20)] {
+            let message = patch(&["delay", path]).expect_err("it is no setting");
+            assert!(message.starts_with("update_mask is "), "{message}");
+            assert!(message.len() < 300, "{message}");
+        }
+    }
+
+    #[test]
+    fn each_setting_can_be_named() {
+        for path in PATHS {
+            let patch = patch(&[path]).expect("it is a setting");
+            let given =
+                [patch.delay, patch.retention, patch.receive_wait, patch.visibility_timeout];
+            let count = given.iter().flatten().count() + patch.message_bytes_max.iter().count();
+            assert_eq!(count, 1, "{path}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A server of messages that answers as told, and a place for output that tests can read.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Code, Request, Response, Status, transport::Server};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::{Output, Session};
+use crate::{
+    client::Client,
+    proto::v1::{
+        self,
+        message_service_server::{MessageService, MessageServiceServer},
+    },
+};
+
+/// Output of a command; cloned, it is the same.
+#[derive(Clone, Default)]
+pub(super) struct Shared(Arc<Mutex<Vec<u8>>>);
+
+/// Output that nobody reads.
+pub(super) struct Closed;
+
+/// What the fake server was asked and what it is to say.
+#[derive(Default)]
+pub(super) struct State {
+    /// Bodies that were sent, in the order of arrival.
+    pub(super) sent: Vec<Bytes>,
+    /// Bodies that are refused.
+    pub(super) refused: BTreeSet<Bytes>,
+    /// Answers of the next sends in place of the usual one.
+    pub(super) statuses: VecDeque<Status>,
+    /// Bodies to receive.
+    pub(super) ready: Vec<Bytes>,
+    /// Receipt handles that were deleted, and that were given back.
+    pub(super) deleted: Vec<String>,
+    pub(super) returned: Vec<String>,
+}
+
+/// A server of one connection's life; cloned, it is the same.
+#[derive(Clone, Default)]
+pub(super) struct Fake(Arc<Mutex<State>>);
+
+impl Shared {
+    pub(super) fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        String::from_utf8(bytes).expect("output is text")
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Fake {
+    /// A session with this server whose output goes to `sink`.
+    pub(super) async fn session(&self, sink: impl Write + 'static, json: bool) -> Session {
+        let (listener, server) = listen().await;
+        tokio::spawn(self.serve(listener));
+        Session {
+            client: Client::connect(&server).await.expect("it listens"),
+            out: Output::to(sink, json),
+        }
+    }
+
+    /// Serves for ever.
+    pub(super) fn serve(
+        &self,
+        listener: TcpListener,
+    ) -> impl Future<Output = Result<(), tonic::transport::Error>> + Send + use<> {
+        let service = MessageServiceServer::new(self.clone());
+        let incoming = TcpListenerStream::new(listener);
+        Server::builder().add_service(service).serve_with_incoming(incoming)
+    }
+
+    /// Looks at the state or changes it.
+    pub(super) fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A free port and its address.
+pub(super) async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let server = format!("http://{}", listener.local_addr().expect("its address"));
+    (listener, server)
+}
+
+/// A status as a broker makes it, after which another try can succeed at once.
+pub(super) fn status(code: Code, reason: &str, message: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, "ledgerq", HashMap::new());
+    details.set_retry_info(Some(std::time::Duration::ZERO));
+    Status::with_error_details(code, message, details)
+}
+
+#[tonic::async_trait]
+impl MessageService for Fake {
+    async fn send(
+        &self,
+        request: Request<v1::SendRequest>,
+    ) -> Result<Response<v1::SendResponse>, Status> {
+        self.state(|state| {
+            if let Some(status) = state.statuses.pop_front() {
+                return Err(status);
+            }
+            let results = request.into_inner().entries.into_iter().map(|entry| {
+                let result = if state.refused.contains(&entry.body) {
+                    let message = "the message is refused".into();
+                    v1::send_result::Result::Error(v1::EntryError { message, ..Default::default() })
+                } else {
+                    let body = String::from_utf8_lossy(&entry.body);
+                    let message_id = format!("id-of-{body}");
+                    state.sent.push(entry.body);
+                    v1::send_result::Result::Sent(v1::SentMessage { message_id })
+                };
+                v1::SendResult { result: Some(result) }
+            });
+            Ok(Response::new(v1::SendResponse { results: results.collect() }))
+        })
+    }
+
+    async fn receive(
+        &self,
+        _: Request<v1::ReceiveRequest>,
+    ) -> Result<Response<v1::ReceiveResponse>, Status> {
+        let bodies = self.state(|state| std::mem::take(&mut state.ready));
+        let at = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 });
+        let messages = bodies.into_iter().enumerate().map(|(index, body)| v1::Message {
+            message_id: format!("id-{index}"),
+            receipt_handle: format!("handle-{index}"),
+            body,
+            sent_at: at,
+            first_received_at: at,
+            receive_count: 1,
+            lease_expires_at: at,
+            ..Default::default()
+        });
+        let messages = messages.collect();
+        Ok(Response::new(v1::ReceiveResponse { messages, unavailable: Vec::new() }))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteRequest>,
+    ) -> Result<Response<v1::DeleteResponse>, Status> {
+        let handles = request.into_inner().receipt_handles;
+        let results = handles.iter().map(|handle| {
+            let outcome = match handle.as_str() {
+                "stale" => v1::DeleteOutcome::StaleLease,
+                _ => v1::DeleteOutcome::Deleted,
+            };
+            v1::DeleteResult { result: Some(v1::delete_result::Result::Outcome(outcome.into())) }
+        });
+        let results = results.collect();
+        self.state(|state| state.deleted.extend(handles));
+        Ok(Response::new(v1::DeleteResponse { results }))
+    }
+
+    async fn change_visibility(
+        &self,
+        request: Request<v1::ChangeVisibilityRequest>,
+    ) -> Result<Response<v1::ChangeVisibilityResponse>, Status> {
+        let handles = request.into_inner().entries.into_iter().map(|entry| entry.receipt_handle);
+        let results = self.state(|state| {
+            let before = state.returned.len();
+            state.returned.extend(handles);
+            let now = prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 };
+            let changed = v1::change_visibility_result::Result::LeaseExpiresAt(now);
+            let result = v1::ChangeVisibilityResult { result: Some(changed) };
+            vec![result; state.returned.len() - before]
+        });
+        Ok(Response::new(v1::ChangeVisibilityResponse { results }))
+    }
+}

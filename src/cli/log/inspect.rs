@@ -1,0 +1,137 @@
+//! `ledgerq log inspect`: the records, frame by frame.
+
+use std::io;
+
+use clap::Args;
+
+use super::{
+    super::{Exit, Failure, Output, output::rfc3339},
+    Place,
+    record::{Described, Object, describe},
+};
+use crate::{
+    codec,
+    config::Count,
+    log::{self, FindingKind, FrameView, LogError},
+    types::{Lsn, Record},
+};
+
+/// What to print of the log.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InspectArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Begin with this position
+    #[arg(long, default_value_t = Count(1), value_name = "LSN")]
+    from_lsn: Count,
+    /// Print at most so many records
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<Count>,
+}
+
+/// Prints records until it has printed enough.
+struct Printer<'a> {
+    out: &'a mut Output,
+    from: Lsn,
+    /// How many records may still be printed.
+    left: u64,
+    failed: Option<io::Error>,
+}
+
+pub(super) fn run(args: &InspectArgs, out: &mut Output) -> Result<(), Failure> {
+    let quiet = args.place.open()?;
+    let left = args.limit.map_or(u64::MAX, |Count(limit)| limit);
+    let from = Lsn::new(args.from_lsn.0);
+    let mut printer = Printer { out, from, left, failed: None };
+    let read = log::verify(&quiet.disk, None, &mut |frame| printer.frame(&frame), &mut |_| ());
+    if let Some(error) = printer.failed {
+        return Err(error.into());
+    }
+    let enough = printer.left == 0;
+    out.flush()?;
+    match read {
+        // The printer ends the reading once it has printed enough.
+        Err(LogError::Refused { .. }) if enough => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(report) => {
+            let corrupt = |kind| !matches!(kind, FindingKind::Torn | FindingKind::Harmless);
+            match report.findings.iter().find(|finding| corrupt(finding.kind)) {
+                Some(found) if found.kind != FindingKind::OtherFile => Err(Failure::new(
+                    Exit::Corrupt,
+                    format!(
+                        "{} at offset {}: {}; `ledgerq log verify` tells all",
+                        found.path, found.offset, found.found
+                    ),
+                )),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+impl Printer<'_> {
+    /// Prints one frame; an error ends the reading.
+    fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), String> {
+        let next = frame.first_lsn.get() + u64::from(frame.record_count);
+        if next <= self.from.get() {
+            return Ok(());
+        }
+        if self.left == 0 {
+            return Err("enough was printed".into());
+        }
+        let mut records = Vec::new();
+        codec::decode_records(frame.records, &mut |record| records.push(record))
+            .map_err(|error| error.to_string())?;
+        let printed = self.print(frame, &records);
+        printed.map_err(|error| {
+            let text = error.to_string();
+            self.failed = Some(error);
+            text
+        })
+    }
+
+    fn print(&mut self, frame: &FrameView<'_>, records: &[Record]) -> io::Result<()> {
+        if !self.out.is_json() {
+            self.out.line(&heading(frame))?;
+        }
+        let numbered = (frame.first_lsn.get()..).zip(records);
+        for (lsn, record) in numbered.skip_while(|(lsn, _)| *lsn < self.from.get()) {
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            let described = describe(record);
+            if self.out.is_json() {
+                self.out.object(&object(frame, lsn, &described))?;
+            } else {
+                let line = format!("  lsn {lsn:<8} {:<17} {}", described.name, described.text());
+                self.out.line(line.trim_end())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One record, with the place of its frame.
+fn object(frame: &FrameView<'_>, lsn: u64, described: &Described) -> Object {
+    let mut fields =
+        vec![("lsn".to_owned(), lsn.into()), ("record".to_owned(), described.name.into())];
+    fields.extend(described.json());
+    fields.push(("at".to_owned(), rfc3339(frame.now).into()));
+    fields.push(("segment".to_owned(), frame.segment.get().into()));
+    fields.push(("frame_offset".to_owned(), frame.offset.into()));
+    Object(fields)
+}
+
+/// What a frame is, on one line.
+fn heading(frame: &FrameView<'_>) -> String {
+    let first = frame.first_lsn.get();
+    let last = first + u64::from(frame.record_count).saturating_sub(1);
+    format!(
+        "segment {}  offset {}  lsn {first} to {last}  at {}  {} bytes",
+        frame.segment,
+        frame.offset,
+        rfc3339(frame.now),
+        frame.frame_bytes
+    )
+}

@@ -1,0 +1,145 @@
+//! The command line: what it takes, what it prints, how it ends.
+//!
+//! One file for each subcommand. Results go to standard output, as text for people or with `--json`
+//! as one object a line, and nothing else goes there; everything else is one line on standard
+//! error. [`exit`] has the codes.
+
+pub mod attribute;
+mod delete;
+pub mod exit;
+mod failure;
+mod log;
+mod output;
+mod queue;
+mod receive;
+mod send;
+mod serve;
+mod signals;
+mod start;
+mod view;
+
+use std::{future::Future, io::Write as _, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+pub use exit::Exit;
+pub use failure::Failure;
+pub use output::Output;
+
+use crate::{client::Client, config::LogFormat, telemetry};
+
+/// A durable single-node message broker with the semantics of Amazon SQS.
+#[derive(Debug, Parser)]
+#[command(name = "ledgerq", version, about, after_help = exit::help(), max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the help lists the flags of every subcommand.
+const GLOBAL: &str = "Global options";
+
+/// Flags that every subcommand takes, before its name or after it.
+#[derive(Clone, Debug, Args)]
+struct Global {
+    /// Print one JSON object a line, for programs
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    json: bool,
+    /// The server to talk to
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        env = "LEDGERQ_SERVER",
+        default_value = "http://127.0.0.1:7420",
+        value_name = "URL"
+    )]
+    server: String,
+    /// Certificates in PEM of the authorities to trust, for a server at https://
+    #[arg(long, global = true, help_heading = GLOBAL, env = "LEDGERQ_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the broker
+    Serve(serve::ServeArgs),
+    /// Create, list, show, change, empty and delete queues
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// Send messages; prints their ids, one a line
+    Send(send::SendArgs),
+    /// Receive messages
+    Receive(receive::ReceiveArgs),
+    /// Delete received messages by their receipt handles
+    Delete(delete::DeleteArgs),
+    /// Look into the log of a broker that does not run
+    #[command(subcommand)]
+    Log(log::LogCommand),
+}
+
+/// Does what the command line of this process says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Queue(command) => with_server(&cli.global, |to| queue::run(command, to)),
+        Command::Send(args) => with_server(&cli.global, |to| send::run(args, to)),
+        Command::Receive(args) => with_server(&cli.global, |to| receive::run(args, to)),
+        Command::Delete(args) => with_server(&cli.global, |to| delete::run(args, to)),
+        Command::Log(command) => log::run(&command, &mut Output::stdout(cli.global.json)),
+    };
+    match outcome {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            if let Some(line) = &failure.line {
+                complain(line);
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+/// A server to talk to and a place for the results.
+struct Session {
+    client: Client,
+    out: Output,
+}
+
+/// Connects, then runs a subcommand with the connection.
+fn with_server<Run>(global: &Global, command: impl FnOnce(Session) -> Run) -> Result<(), Failure>
+where
+    Run: Future<Output = Result<(), Failure>>,
+{
+    let filter = std::env::var("LEDGERQ_LOG").unwrap_or_else(|_| "error".into());
+    telemetry::init(&filter, LogFormat::Text)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new(Exit::Refused, format!("cannot wait for the network: {error}"))
+    })?;
+    runtime.block_on(async {
+        let client = match &global.ca {
+            None => Client::connect(&global.server).await?,
+            Some(path) => {
+                let pem = std::fs::read(path).map_err(|error| {
+                    Failure::new(Exit::Usage, format!("--ca {}: {error}", path.display()))
+                })?;
+                Client::connect_tls(&global.server, &pem).await?
+            }
+        };
+        command(Session { client, out: Output::stdout(global.json) }).await
+    })
+}
+
+/// One line on standard error.
+fn complain(line: &str) {
+    // There is nobody to tell that standard error is closed.
+    let _ = writeln!(anstream::stderr(), "ledgerq: {}", output::printable(line));
+}
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! `ledgerq receive`: prints messages, and deletes them once they are printed if asked to.
+//!
+//! **Invariant.** A message is deleted only after the flush of what it was printed to succeeded. If
+//! the reader is gone, its leases are given back.
+
+use std::{future::Future, io, pin::pin, time::Duration};
+
+use clap::Args;
+
+use super::{
+    Exit, Failure, Session, complain,
+    output::{printable, rfc3339},
+    view::{MessageObject, UnavailableObject},
+};
+use crate::{
+    client::{Delivery, Error, Message, ReceiveOptions},
+    config::{Size, Span},
+    types::{AttributeValue, DeleteOutcome, Millis, QueueName, limits},
+};
+
+/// How long `--follow` waits before it asks a server again that did not answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What to receive.
+#[derive(Debug, Args)]
+pub(super) struct ReceiveArgs {
+    /// The queue
+    #[arg(value_parser = QueueName::parse)]
+    queue: QueueName,
+    /// At most so many messages at once
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    max: u32,
+    /// How long to wait for a first message, up to 20s [default: what the queue is set to]
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<Span>,
+    /// How long the messages are leased [default: what the queue is set to]
+    #[arg(long, value_name = "DURATION")]
+    visibility_timeout: Option<Span>,
+    /// Delete the messages once they are printed
+    #[arg(long)]
+    delete: bool,
+    /// Go on receiving until Ctrl-C
+    #[arg(long)]
+    follow: bool,
+}
+
+pub(super) async fn run(args: ReceiveArgs, mut to: Session) -> Result<(), Failure> {
+    if !args.follow {
+        let delivery = to.client.receive(&args.queue, args.options()).await?;
+        return hand_over(&args, &mut to, delivery).await;
+    }
+    let mut all_well = Ok(());
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
+    loop {
+        tokio::select! {
+            // A receive that is dropped here gives its leases back.
+            _ = &mut interrupt => return all_well,
+            received = to.client.receive(&args.queue, args.options()) => match received {
+                Ok(delivery) => match hand_over(&args, &mut to, delivery).await {
+                    // What was told is no reason to stop, but it is remembered.
+                    Err(Failure { line: None, exit: Exit::Refused }) => {
+                        all_well = Err(Failure::told());
+                    }
+                    other => other?,
+                },
+                Err(error) => pause_after(error, interrupt.as_mut()).await?,
+            },
+        }
+    }
+}
+
+impl ReceiveArgs {
+    fn options(&self) -> ReceiveOptions {
+        let millis = |span: Option<Span>| span.map(|Span(millis)| millis);
+        let wait = millis(self.wait).or(self.follow.then_some(limits::WAIT_MAX));
+        let visibility_timeout = millis(self.visibility_timeout);
+        ReceiveOptions { count_max: self.max, visibility_timeout, wait }
+    }
+}
+
+/// Waits before the next try if there should be one: a broker that restarts comes back.
+async fn pause_after(
+    error: Error,
+    interrupt: impl Future<Output = io::Result<()>>,
+) -> Result<(), Failure> {
+    let passes = match &error {
+        Error::Unreachable { .. } | Error::Lost { .. } => true,
+        Error::Refused(refusal) => refusal.retry_after.is_some(),
+        Error::Address { .. } | Error::Answer(_) => false,
+    };
+    if !passes {
+        return Err(error.into());
+    }
+    complain(&format!("{error}; going on"));
+    tokio::select! {
+        () = tokio::time::sleep(PAUSE) => Ok(()),
+        _ = interrupt => Err(Failure { exit: Exit::Done, line: None }),
+    }
+}
+
+/// Prints what came, then deletes it if asked to.
+async fn hand_over(
+    args: &ReceiveArgs,
+    to: &mut Session,
+    delivery: Delivery,
+) -> Result<(), Failure> {
+    if let Err(error) = print(args, to, &delivery) {
+        if args.delete && !delivery.messages.is_empty() {
+            return Err(give_back(args, to, delivery, error).await);
+        }
+        return Err(error.into());
+    }
+    let mut all_well = delivery.unavailable.is_empty();
+    if args.delete && !delivery.messages.is_empty() {
+        all_well &= delete(args, to, delivery.messages).await?;
+    }
+    if all_well { Ok(()) } else { Err(Failure::told()) }
+}
+
+/// Deletes the printed messages; whether all of them are gone.
+async fn delete(args: &ReceiveArgs, to: &Session, messages: Vec<Message>) -> Result<bool, Failure> {
+    let handles = messages.iter().map(|message| message.receipt_handle.clone()).collect();
+    let outcomes = to.client.delete(&args.queue, handles).await.map_err(|error| {
+        let failure = Failure::from(error);
+        let line = failure.line.unwrap_or_default();
+        Failure::new(failure.exit, format!("the printed messages were not deleted: {line}"))
+    })?;
+    let mut all_gone = true;
+    for (message, outcome) in messages.iter().zip(outcomes) {
+        let problem = match outcome {
+            Ok(DeleteOutcome::Deleted | DeleteOutcome::AlreadyDeleted) => continue,
+            Ok(DeleteOutcome::StaleLease) => "its lease ended before".to_owned(),
+            Err(refusal) => refusal.to_string(),
+        };
+        all_gone = false;
+        complain(&format!("message {} was not deleted: {problem}", message.message_id));
+    }
+    Ok(all_gone)
+}
+
+/// Nobody reads what was printed: whoever receives next gets it.
+async fn give_back(
+    args: &ReceiveArgs,
+    to: &Session,
+    delivery: Delivery,
+    error: io::Error,
+) -> Failure {
+    let count = delivery.messages.len();
+    let handles = delivery.messages.into_iter().map(|message| message.receipt_handle);
+    let entries = handles.map(|handle| (handle, Millis::ZERO)).collect();
+    let when = match to.client.change_visibility(&args.queue, entries).await {
+        Ok(outcomes) if outcomes.iter().all(Result::is_ok) => "now",
+        Ok(_) | Err(_) => "when their leases end",
+    };
+    let again = format!("{count} messages were not deleted and can be received again {when}");
+    Failure::new(Exit::Refused, format!("cannot write to standard output: {error}; {again}"))
+}
+
+fn print(args: &ReceiveArgs, to: &mut Session, delivery: &Delivery) -> io::Result<()> {
+    for message in &delivery.messages {
+        if to.out.is_json() {
+            to.out.object(&MessageObject::new(&args.queue, message))?;
+        } else {
+            to.out.line(&text(message, !args.delete))?;
+        }
+    }
+    for message in &delivery.unavailable {
+        if to.out.is_json() {
+            to.out.object(&UnavailableObject::new(&args.queue, message))?;
+        }
+        let (id, description) = (&message.message_id, &message.description);
+        complain(&format!("message {id} cannot be given: {description}"));
+    }
+    to.out.flush()
+}
+
+/// A message for people: what is about it, then its body, then an empty line.
+fn text(message: &Message, with_handle: bool) -> String {
+    let times = if message.receive_count == 1 { "time" } else { "times" };
+    let mut lines = vec![format!(
+        "{}  sent {}, received {} {times}",
+        message.message_id,
+        rfc3339(message.sent_at),
+        message.receive_count
+    )];
+    if with_handle {
+        lines.push(format!("handle {}", message.receipt_handle));
+    }
+    for attribute in &message.attributes {
+        let value = match &attribute.value {
+            AttributeValue::Text(text) => printable(text),
+            AttributeValue::Binary(bytes) => format!("({})", Size(bytes.len() as u64)),
+        };
+        lines.push(format!("{} ({}) = {value}", attribute.name, attribute.data_type));
+    }
+    lines.push(match std::str::from_utf8(&message.body) {
+        Ok(body) => printable(body),
+        Err(_) => {
+            format!("({} that are no text; --json has them)", Size(message.body.len() as u64))
+        }
+    });
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::types::{Attribute, Timestamp};
+
+    fn message(body: &'static [u8]) -> Message {
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        Message {
+            message_id: "id".into(),
+            receipt_handle: "AQ".into(),
+            body: body.into(),
+            attributes: vec![Attribute {
+                name: "n".into(),
+                data_type: "Number".into(),
+                value: AttributeValue::Text("5".into()),
+            }],
+            sent_at: at,
+            first_received_at: at,
+            receive_count: 2,
+            lease_expires_at: at,
+        }
+    }
+
+    #[test]
+    fn people_see_what_is_about_a_message_and_then_its_body() {
+        expect![[r#"
+            id  sent 2023-11-14T22:13:20.000Z, received 2 times
+            handle AQ
+            n (Number) = 5
+            two
+            lines
+        "#]]
+        .assert_eq(&text(&message(b"two\nlines"), true));
+        expect![[r#"
+            id  sent 2023-11-14T22:13:20.000Z, received 2 times
+            n (Number) = 5
+            (1B that are no text; --json has them)
+        "#]]
+        .assert_eq(&text(&message(b"\xff"), false));
+    }
+}

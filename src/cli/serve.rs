@@ -1,0 +1,120 @@
+//! `ledgerq serve`: from the command line to a running broker.
+//!
+//! The order matters: the configuration is right before anything is touched, and the port is ours
+//! before the recovery begins, so that two brokers never read one directory for a port's sake and
+//! health answers from the first moment.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tonic::transport::Identity;
+
+use super::{Exit, Failure, signals::Signals, start};
+use crate::{
+    config::{Config, ConfigError, Layer, Tls},
+    telemetry,
+};
+
+/// How to run the broker. A setting is a flag here, a variable `LEDGERQ_...` of the environment, or
+/// a key of the file, in this order.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Configuration file, in TOML
+    #[arg(long, env = "LEDGERQ_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Agree with the wall clock although it is more than 7 days past the last logged time: messages
+    /// expire by it. Without this, such a start keeps every message until it is told so
+    #[arg(long)]
+    accept_clock: bool,
+    #[command(flatten)]
+    settings: Layer,
+}
+
+/// The certificate chain and the key of the API, in PEM.
+struct Pem {
+    cert: Vec<u8>,
+    key: Vec<u8>,
+}
+
+pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
+    let read = |name: &str| std::env::var(name).ok();
+    let config = Config::load(args.settings, args.config.as_deref(), &read)?;
+    telemetry::init(&config.log, config.log_format)?;
+    let pem = config.tls.as_ref().map(read_pem).transpose()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+    runtime.block_on(async {
+        let listener = bind(&config).await?;
+        let signals =
+            Signals::catch().map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+        let tls = pem.map(|pem| Identity::from_pem(pem.cert, pem.key));
+        let address = listener.local_addr().map_err(|e| Failure::start(Exit::CannotStart, &e))?;
+        let data_dir = config.data_dir.display();
+        tracing::info!(%address, %data_dir, tls = tls.is_some(), "listening");
+        start::serve(&config, args.accept_clock, listener, tls, signals).await
+    })
+}
+
+async fn bind(config: &Config) -> Result<TcpListener, Failure> {
+    let address = config.grpc_listen;
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another process listens there; choose another port",
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 are for root",
+            _ => "is it an address of this machine?",
+        };
+        let line = format!("cannot listen on {address}: {error}; {hint} (--grpc-listen)");
+        Failure::new(Exit::CannotStart, line)
+    })
+}
+
+fn read_pem(tls: &Tls) -> Result<Pem, ConfigError> {
+    let read = |key, path: &PathBuf| {
+        std::fs::read(path).map_err(|source| ConfigError::TlsRead {
+            key,
+            path: path.clone(),
+            source,
+        })
+    };
+    Ok(Pem { cert: read("tls_cert", &tls.cert)?, key: read("tls_key", &tls.key)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log;
+
+    /// `config` knows no log, so that this holds the two together.
+    #[test]
+    fn the_settings_of_the_log_are_within_its_limits() {
+        let load = |bytes: u64| {
+            let settings =
+                Layer { segment_bytes: Some(crate::config::Size(bytes)), ..Layer::default() };
+            Config::load(settings, None, &|_| None).map(|config| config.segment_bytes).ok()
+        };
+        let default = Config::load(Layer::default(), None, &|_| None).expect("the defaults");
+        assert_eq!(default.segment_bytes, log::SEGMENT_BYTES_DEFAULT);
+        let (min, max) = (log::SEGMENT_BYTES_MIN, log::SEGMENT_BYTES_MAX);
+        let step = log::SEGMENT_BYTES_STEP;
+        for bytes in [min, min + step, max] {
+            assert_eq!(load(bytes), Some(bytes));
+        }
+        for bytes in [min - step, min + step - 1, min + 1, max + step] {
+            assert_eq!(load(bytes), None, "{bytes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_told_with_what_to_do() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut config = Config::load(Layer::default(), None, &|_| None).expect("the defaults");
+        config.grpc_listen = taken.local_addr().expect("its address");
+        let failure = bind(&config).await.expect_err("it is taken");
+        assert_eq!(failure.exit, Exit::CannotStart);
+        let line = failure.line.expect("a line");
+        assert!(line.ends_with("; choose another port (--grpc-listen)"), "{line}");
+    }
+}

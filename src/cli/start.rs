@@ -1,0 +1,224 @@
+//! A broker from its recovery to its end, behind a port that is open all the time.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+use tonic::transport::Identity;
+use tracing::{error, info, warn};
+
+use super::{Exit, Failure, signals::Signals};
+use crate::{
+    api::Gate,
+    broker::{
+        Broker, Fate, StartError, Started,
+        mailbox::{Caller, Limits},
+        owner, start,
+    },
+    clock::{Stopwatch, SystemClock},
+    config::Config,
+    disk::{Medium, RealDisk},
+    entropy::SystemEntropy,
+    log::RecoveryReport,
+    server, state,
+    store::StoreError,
+    telemetry,
+};
+
+/// Recovers the broker in `config.data_dir` and serves it on `listener` until a signal, or until
+/// the disk fails.
+pub(super) async fn serve(
+    config: &Config,
+    accept_clock: bool,
+    listener: TcpListener,
+    tls: Option<Identity>,
+    signals: Signals,
+) -> Result<(), Failure> {
+    let gate = Gate::new();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let settings = server::Settings { tls, drain_max: millis(config.drain_timeout.get()) };
+    // Whoever drops `end` ends the server as well.
+    let serving = server::serve(listener, gate.clone(), settings, async { drop(ended.await) });
+    let serving = tokio::spawn(serving);
+    let signal = signals.first();
+    tokio::pin!(signal);
+
+    let recovery = recover(config, accept_clock, gate.clone());
+    let broker = tokio::select! {
+        recovered = recovery => recovered?,
+        // Nothing was served yet: the process can end wherever the recovery is.
+        () = &mut signal => return Ok(()),
+    };
+    gate.open(broker.handle().clone());
+    info!("serving");
+    let failed = until_failed(&broker);
+    let outcome = tokio::select! {
+        failure = failed => {
+            gate.stop();
+            Err(failure)
+        }
+        () = &mut signal => Ok(()),
+    };
+    broker.drain();
+    let _ = end.send(());
+    // After a failure nobody is answered any more: there is nothing to wait for.
+    outcome?;
+    match serving.await {
+        Ok(Ok(server::Drained::Complete)) => {}
+        Ok(Ok(server::Drained::TimedOut)) => warn!("some clients did not end within the time"),
+        Ok(Err(error)) => return Err(Failure::start(Exit::CannotStart, &error)),
+        Err(error) => return Err(Failure::start(Exit::CannotStart, &error)),
+    }
+    until_drained(&broker).await?;
+    info!("everything that was accepted is on the disk; goodbye");
+    Ok(())
+}
+
+async fn recover(config: &Config, accept_clock: bool, gate: Gate) -> Result<Broker, Failure> {
+    let disk = RealDisk::new(&config.data_dir)
+        .map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+    warn_of_medium(&disk);
+    let settings = settings(config, accept_clock);
+    let limits = Limits {
+        requests_max: config.requests_max,
+        polls_max: config.polls_max,
+        bytes_max: config.requests_bytes_max,
+    };
+    let data_dir = config.data_dir.clone();
+    let recovered = tokio::task::spawn_blocking(move || {
+        let watch = Stopwatch::start();
+        let mut bar = telemetry::Progress::new("reading the log");
+        let mut progress = |at: crate::log::Progress| {
+            let (done, total) = (at.segments_done, at.segments_total);
+            gate.recovering(format!("{done} of {total} segments read"));
+            bar.report(done as u64, total as u64);
+        };
+        let (clock, entropy) = (Arc::new(SystemClock), Box::new(SystemEntropy::new()));
+        let started: Started<Caller> =
+            start::start(settings, Arc::new(disk), clock, entropy, &mut progress)?;
+        bar.finish();
+        report(&started, watch.elapsed());
+        Ok(started)
+    });
+    let started = recovered
+        .await
+        .map_err(|error| Failure::start(Exit::CannotStart, &error))?
+        .map_err(|error| failure(error, &data_dir))?;
+    Broker::run(started, limits).map_err(|error| Failure::start(Exit::CannotStart, &error))
+}
+
+fn settings(config: &Config, accept_clock: bool) -> start::Settings {
+    start::Settings {
+        segment_bytes: config.segment_bytes,
+        tail_cache_bytes: config.tail_cache_bytes,
+        state: state::Settings { in_flight_max: config.in_flight_max },
+        owner: owner::Settings { idle_sync_after: config.idle_sync_after },
+        accept_clock,
+    }
+}
+
+/// A start that failed, with the exit code that tells why.
+fn failure(error: StartError, data_dir: &std::path::Path) -> Failure {
+    match error {
+        StartError::Store(StoreError::Locked) => Failure::locked(data_dir),
+        StartError::Store(StoreError::Log(error)) | StartError::Log(error) => error.into(),
+        StartError::Store(StoreError::IdentityDamaged { .. }) => {
+            Failure::start(Exit::Corrupt, &error)
+        }
+        StartError::Store(_) | StartError::Prepare(_) => Failure::start(Exit::CannotStart, &error),
+    }
+}
+
+fn warn_of_medium(disk: &RealDisk) {
+    match disk.medium() {
+        Ok(Medium::Memory) => warn!(
+            "THE DATA DIRECTORY IS ON A MEMORY FILE SYSTEM: a restart of the machine loses \\
+             everything, acknowledged or not"
+        ),
+        Ok(Medium::Network) => warn!(
+            "THE DATA DIRECTORY IS ON A NETWORK FILE SYSTEM: what is acknowledged is as safe as the \\
+             other side makes it, and locks may not hold"
+        ),
+        Ok(Medium::Local | Medium::Unknown) => {}
+        Err(error) => warn!(%error, "cannot tell what file system the data directory is on"),
+    }
+}
+
+fn report(started: &Started<Caller>, took: Duration) {
+    let RecoveryReport {
+        segments_count,
+        frames_count,
+        records_count,
+        frames_bytes,
+        damaged_bodies,
+        torn_tails,
+        blemished,
+        unknown_files,
+        next_lsn,
+        ..
+    } = &started.report;
+    let took_ms = took.as_millis();
+    info!(
+        new = started.directory.is_new(),
+        segments_count,
+        frames_count,
+        records_count,
+        frames_bytes,
+        damaged_bodies_count = damaged_bodies.len(),
+        torn_tails_count = torn_tails.len(),
+        %next_lsn,
+        took_ms,
+        "recovered"
+    );
+    for torn in torn_tails {
+        info!(segment = %torn.segment, offset = torn.offset, bytes = torn.bytes,
+            "an unfinished last write, which was never acknowledged, stays where it is");
+    }
+    for body in damaged_bodies {
+        error!(segment = %body.segment, offset = body.offset, lsn = %body.first_lsn,
+            "a message's bytes are damaged; it will not be served");
+    }
+    for segment in blemished {
+        warn!(%segment, "a spare part of a segment is damaged; nothing is lost, the disk is suspect");
+    }
+    for file in unknown_files {
+        warn!(file, "a file that is not the log's was left alone");
+    }
+    if started.retention_held {
+        warn!(
+            "the wall clock is more than {} past the last logged time: no message expires until \\
+             `serve --accept-clock` confirms that the clock is right",
+            start::CLOCK_JUMP_MAX
+        );
+    }
+}
+
+/// Ends when the log has failed, and only then.
+fn until_failed(broker: &Broker) -> impl Future<Output = Failure> + use<> {
+    let mut fate = broker.fate();
+    async move {
+        let is_failed = |fate: &Fate| matches!(fate, Fate::Failed(_));
+        let failed = fate.wait_for(is_failed).await.map(|fate| fate.clone());
+        match failed {
+            Ok(Fate::Failed(error)) => Failure::start(Exit::SyncFailed, &*error),
+            // The owner's thread ended without a word: a panic, which it has told itself.
+            Ok(_) | Err(_) => Failure::new(
+                Exit::SyncFailed,
+                "the broker's thread ended; nothing more is answered",
+            ),
+        }
+    }
+}
+
+async fn until_drained(broker: &Broker) -> Result<(), Failure> {
+    let mut fate = broker.fate();
+    let is_over = |fate: &Fate| !matches!(fate, Fate::Serving);
+    match fate.wait_for(is_over).await.map(|fate| fate.clone()) {
+        Ok(Fate::Failed(error)) => Err(Failure::start(Exit::SyncFailed, &*error)),
+        Ok(_) => Ok(()),
+        Err(_) => Err(Failure::new(Exit::SyncFailed, "the broker's thread ended")),
+    }
+}
+
+fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}

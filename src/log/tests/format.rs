@@ -1,0 +1,135 @@
+//! The bytes of version 1, for ever: these tests are changed by no later version.
+
+use expect_test::{Expect, expect};
+
+use crate::{
+    log::{
+        Draft, Footer, FooterEntry, SegmentId,
+        encode::encode,
+        footer::{encode_footer, read_footer},
+        header::{HeaderPage, SegmentHeader, read_header_page},
+        position::Chain,
+    },
+    types::{Lineage, Lsn, Timestamp},
+};
+
+use super::harness::body;
+
+const SALT: u32 = 0x0102_0304;
+
+/// 16 bytes a line; lines of zeros are left out.
+#[track_caller]
+fn check(bytes: &[u8], expected: &Expect) {
+    let lines = bytes.chunks(16).enumerate().filter(|(_, line)| line.iter().any(|byte| *byte != 0));
+    let lines: Vec<String> = lines
+        .map(|(number, line)| {
+            let hex: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{:04}: {}\n", number * 16, hex.join(" "))
+        })
+        .collect();
+    expected.assert_eq(&lines.concat());
+}
+
+#[test]
+fn the_header_of_a_segment() {
+    let header = SegmentHeader {
+        salt: SALT,
+        id: SegmentId::new(5),
+        lineage: Lineage(*b"0123456789abcdef"),
+        segment_bytes: 128 << 20,
+        opening: Some(Chain { next_lsn: Lsn::new(1000), crc: 0xa1a2_a3a4 }),
+    };
+    let page = header.encode();
+    check(
+        &page,
+        &expect![[r"
+        0000: 4c 51 53 45 47 4d 4e 54 01 00 00 00 04 03 02 01
+        0016: 05 00 00 00 00 00 00 00 30 31 32 33 34 35 36 37
+        0032: 38 39 61 62 63 64 65 66 00 00 00 08 00 00 00 00
+        0048: e8 03 00 00 00 00 00 00 a4 a3 a2 a1 cf 3c 56 51
+        2048: 4c 51 53 45 47 4d 4e 54 01 00 00 00 04 03 02 01
+        2064: 05 00 00 00 00 00 00 00 30 31 32 33 34 35 36 37
+        2080: 38 39 61 62 63 64 65 66 00 00 00 08 00 00 00 00
+        2096: e8 03 00 00 00 00 00 00 a4 a3 a2 a1 cf 3c 56 51
+    "]],
+    );
+    let blank = SegmentHeader { opening: None, ..header.clone() };
+    for header in [header, blank] {
+        let read = read_header_page(&header.encode());
+        assert_eq!(read, HeaderPage::Read { header, blemished: false });
+    }
+}
+
+#[test]
+fn a_header_that_was_torn_between_its_copies_is_completed() {
+    let blank = SegmentHeader {
+        salt: SALT,
+        id: SegmentId::new(5),
+        lineage: Lineage([1; 16]),
+        segment_bytes: 1 << 20,
+        opening: None,
+    };
+    let used = SegmentHeader { opening: Some(Chain::default()), ..blank.clone() };
+    let mut page = blank.encode();
+    page[2048..].copy_from_slice(&used.encode()[2048..]);
+    assert_eq!(
+        read_header_page(&page),
+        HeaderPage::Read { header: used.clone(), blemished: false }
+    );
+    page[..2048].copy_from_slice(&SegmentHeader { salt: 1, ..used.clone() }.encode()[..2048]);
+    assert!(matches!(read_header_page(&page), HeaderPage::Damaged { .. }));
+    page[20] ^= 1;
+    assert_eq!(read_header_page(&page), HeaderPage::Read { header: used, blemished: true });
+}
+
+#[test]
+fn a_frame() {
+    let draft = Draft {
+        now: Timestamp::from_millis(1_700_000_000_000),
+        records: b"two records".to_vec(),
+        record_count: 2,
+        bodies: vec![body(b"a body"), body(&[0; 1100])],
+        tick: false,
+    };
+    let chain = Chain { next_lsn: Lsn::new(1000), crc: 0xa1a2_a3a4 };
+    let frame = encode(draft, 4096 + 64, SALT, chain);
+    check(
+        &frame.chunks.concat(),
+        &expect![[r"
+        0000: 4c 51 46 52 01 00 00 00 c0 04 00 00 01 00 00 00
+        0016: 02 00 00 00 02 00 00 00 0b 00 00 00 a4 a3 a2 a1
+        0032: e8 03 00 00 00 00 00 00 00 68 e5 cf 8b 01 00 00
+        0048: a0 8b 8b c6 1b de b4 f8 52 04 00 00 b0 82 de 30
+        0064: 06 00 00 00 f6 86 47 49 4c 04 00 00 2b a0 77 ab
+        0080: 74 77 6f 20 72 65 63 6f 72 64 73 61 20 62 6f 64
+        0096: 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+        1200: 01 00 00 00 02 00 00 00 00 00 00 00 00 00 00 00
+    "]],
+    );
+}
+
+#[test]
+fn a_footer() {
+    let entry = |first_lsn, offset| FooterEntry {
+        first_lsn: Lsn::new(first_lsn),
+        offset,
+        frame_bytes: 128,
+        crc: 0xa1a2_a3a4,
+    };
+    let footer =
+        Footer { entries: vec![entry(1000, 4096), entry(1002, 4224)], next_lsn: Lsn::new(1003) };
+    let bytes = encode_footer(&footer, SALT);
+    check(
+        &bytes,
+        &expect![[r"
+        0000: e8 03 00 00 00 00 00 00 00 10 00 00 00 00 00 00
+        0016: 80 00 00 00 a4 a3 a2 a1 ea 03 00 00 00 00 00 00
+        0032: 80 10 00 00 00 00 00 00 80 00 00 00 a4 a3 a2 a1
+        0048: 4c 51 46 4f 4f 54 45 52 01 00 00 00 02 00 00 00
+        0064: eb 03 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+        0096: 00 00 00 00 00 00 00 00 00 00 00 00 41 aa 41 52
+    "]],
+    );
+    assert_eq!(read_footer(&bytes, SALT), Some(footer));
+    assert_eq!(read_footer(&bytes, SALT + 1), None);
+}
