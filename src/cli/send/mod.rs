@@ -1,5 +1,7 @@
 //! `ledgerq send`: one message, or one for each line of a file.
 
+#![expect(clippy::disallowed_types, reason = "the lines to send are in the user's file")]
+
 mod lines;
 mod pipeline;
 
