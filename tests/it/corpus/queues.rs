@@ -70,7 +70,7 @@ fn a_name_has_1_to_80_of_its_characters() {
         expect![[r#"
             created aZ09_-
             created abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij
-            refused: queue: a queue name has at most 80 characters, this one has 81; given: "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijk"
+            refused: queue: a queue name has at most 80 characters, this one has 81; given: "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcd"
             refused: queue: a queue name has letters, digits, '-' and '_' (and '.fifo' at the end of a FIFO queue's), not '.'; given: "a.b"
             refused: queue: a queue name has letters, digits, '-' and '_' (and '.fifo' at the end of a FIFO queue's), not '/'; given: "a/b"
             queues: aZ09_- abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij
@@ -84,7 +84,7 @@ fn a_standard_queue_cannot_end_in_fifo() {
         "create jobs.fifo
          list",
         expect![[r#"
-            refused: name is "jobs.fifo": only FIFO queues end in .fifo, and this version has none
+            refused: queue is "jobs.fifo": only FIFO queues end in .fifo, and this version has none
             no queues
         "#]],
     );

@@ -73,12 +73,12 @@ fn attributes_count_for_the_size_with_name_type_and_value() {
 }
 
 #[test]
-fn a_body_of_one_mebibyte_is_taken_and_one_byte_more_is_not() {
+fn a_message_of_one_mebibyte_is_taken_and_more_is_not() {
     check_with(
         Setup { segment_bytes: 8 << 20, ..Setup::default() },
         "create jobs
          send jobs x*1048576
-         send jobs x*1048577
+         send jobs x*1048570 attr=a:String:b
          receive jobs
          restart
          advance 31s
@@ -86,7 +86,7 @@ fn a_body_of_one_mebibyte_is_taken_and_one_byte_more_is_not() {
         expect![[r#"
             created jobs
             sent m1
-            refused: a message has 1048577 bytes, queue jobs takes at most 1048576
+            refused: a message has 1048578 bytes, queue jobs takes at most 1048576
             received m1 r1 count=1
             received m1 r2 count=2
         "#]],
@@ -94,7 +94,7 @@ fn a_body_of_one_mebibyte_is_taken_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn a_receive_brings_no_more_than_four_mebibytes_but_always_one() {
+fn a_receive_stays_below_four_mebibytes_with_all_that_goes_with_messages() {
     check_with(
         Setup { segment_bytes: 16 << 20, ..Setup::default() },
         "create jobs
@@ -116,8 +116,8 @@ fn a_receive_brings_no_more_than_four_mebibytes_but_always_one() {
             received m1 r1 count=1
             received m2 r2 count=1
             received m3 r3 count=1
+            jobs: ready=2 delayed=0 in_flight=3 oldest=0s
             received m4 r4 count=1
-            jobs: ready=1 delayed=0 in_flight=4 oldest=0s
             received m5 r5 count=1
         "#]],
     );

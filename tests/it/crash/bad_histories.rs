@@ -34,10 +34,7 @@ fn lease(number: Number, count: u32, until: u64) -> Lease {
 }
 
 fn received(id: AskId, seconds: u64, leases: Vec<Lease>) -> Vec<Event> {
-    vec![
-        asked(id, seconds, Ask::Receive { queue: 0 }),
-        told(id, seconds, Told::Received(leases)),
-    ]
+    vec![asked(id, seconds, Ask::Receive { queue: 0 }), told(id, seconds, Told::Received(leases))]
 }
 
 fn ask_delete(id: AskId, number: Number) -> Event {

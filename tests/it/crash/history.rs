@@ -268,8 +268,10 @@ impl Checker {
             match ask {
                 Ask::Receive { queue } => *self.untold_receives.entry(queue).or_default() += 1,
                 Ask::Send { numbers, .. } => drop(self.untold_sends.insert(id, numbers)),
-                Ask::Create { .. } | Ask::Delete { .. } | Ask::Change { .. } | Ask::Purge { .. } => {
-                }
+                Ask::Create { .. }
+                | Ask::Delete { .. }
+                | Ask::Change { .. }
+                | Ask::Purge { .. } => {}
             }
         }
         for fate in self.fates.values_mut() {

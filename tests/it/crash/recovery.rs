@@ -34,7 +34,10 @@ fn interrupt_starts(seed: u64) -> u64 {
         let expected = outcome(&session, &disk, seed, nth);
         for first in interruptions(&session, &disk, seed) {
             let same = outcome(&session, &first, seed, nth);
-            assert_eq!(same, expected, "CRASH_SEED={seed}: an interrupted start found other things");
+            assert_eq!(
+                same, expected,
+                "CRASH_SEED={seed}: an interrupted start found other things"
+            );
             // The second interruption is at one operation of each, another each time.
             let mut random = Random::new(seed ^ states);
             let seconds = interruptions(&session, &first, seed + 1);

@@ -363,7 +363,6 @@ fn queue_name(queue: QueueNo) -> QueueName {
     QueueName::parse(QUEUES[queue]).expect("a good name")
 }
 
-
 fn name(counter: Counter) -> &'static str {
     match counter {
         Counter::Changes => "changes",

@@ -73,7 +73,7 @@ impl Driver for BrokerDriver {
         self.broker.hang_up(id);
     }
 
-    fn arrived(&mut self) -> Vec<(String, Outcome)> {
+    fn arrived(&mut self, _expected: usize) -> Vec<(String, Outcome)> {
         let mut arrived = Vec::new();
         for (id, label) in std::mem::take(&mut self.polls) {
             match self.broker.take_told(id) {

@@ -20,8 +20,9 @@ pub(super) trait Driver {
     fn poll(&mut self, label: &str, receive: Receive);
     /// Whoever polls under this label is gone.
     fn hang_up(&mut self, label: &str);
-    /// The polls that were answered since the last call, in order.
-    fn arrived(&mut self) -> Vec<(String, Outcome)>;
+    /// The polls that were answered since the last call, in order; `expected` says how many there
+    /// should be, for a driver that cannot know when to stop waiting.
+    fn arrived(&mut self, expected: usize) -> Vec<(String, Outcome)>;
     /// Lets time pass.
     fn advance(&mut self, by: Millis);
     /// Ends the broker at once and starts it on what it had made durable.
@@ -199,7 +200,7 @@ pub(super) fn command_of(receive: Receive) -> Result<Command, Rejection> {
 fn name(raw: &str) -> Result<QueueName, Rejection> {
     QueueName::parse(raw).map_err(|source| Rejection::QueueName {
         field: "queue",
-        value: raw.to_owned(),
+        value: raw.chars().take(64).collect(),
         source,
     })
 }

@@ -28,13 +28,22 @@
 
 mod broker;
 mod driver;
+mod grpc;
 mod parse;
 mod run;
+mod server;
 mod state;
 
 use expect_test::Expect;
 
-use self::{broker::BrokerDriver, driver::Driver, parse::Line, run::run, state::StateDriver};
+use self::{
+    broker::BrokerDriver,
+    driver::Driver,
+    grpc::GrpcDriver,
+    parse::Line,
+    run::{Story, run},
+    state::StateDriver,
+};
 
 /// What a broker is set to for a script.
 #[derive(Clone, Copy, Debug)]
@@ -65,25 +74,25 @@ pub(crate) fn check(script: &str, expect: Expect) {
 #[expect(clippy::needless_pass_by_value, reason = "as expect-test is used everywhere")]
 pub(crate) fn check_with(setup: Setup, script: &str, expect: Expect) {
     let lines = parse::script(script);
-    let transcript = run(&mut StateDriver::new(setup), &lines);
+    let Story { transcript, arrivals } = run(&mut StateDriver::new(setup), &lines, &[]);
     expect.assert_eq(&transcript);
-    let restarted = with_restarts(&lines);
-    let tellings: [(&str, Box<dyn Driver>, &[Line]); 3] = [
-        ("State, restarted after every line", Box::new(StateDriver::new(setup)), &restarted),
-        ("Broker", Box::new(BrokerDriver::new(setup)), &lines),
-        ("Broker, restarted after every line", Box::new(BrokerDriver::new(setup)), &restarted),
-    ];
-    for (name, mut driver, lines) in tellings {
-        assert_eq!(run(&mut *driver, lines), transcript, "{name} tells another story");
+    let tell = |name: &str, mut driver: Box<dyn Driver>, lines: &[Line]| {
+        let story = run(&mut *driver, lines, &arrivals);
+        assert_eq!(story.transcript, transcript, "{name} tells another story");
+    };
+    tell("Broker", Box::new(BrokerDriver::new(setup)), &lines);
+    if !lines.iter().any(Line::is_of_the_inside) {
+        tell("the server", Box::new(GrpcDriver::new(setup)), &lines);
+    }
+    if !lines.iter().any(|line| matches!(line, Line::Poll { .. })) {
+        let restarted = with_restarts(&lines);
+        tell("State, always restarted", Box::new(StateDriver::new(setup)), &restarted);
+        tell("Broker, always restarted", Box::new(BrokerDriver::new(setup)), &restarted);
     }
 }
 
-/// The script with a restart after every line at which nobody waits: what was parked is gone
-/// after a restart, and everything else is as it was.
+/// The script with a restart after every line. What was parked would be gone, so it is for scripts
+/// in which nobody waits; everything else is as it was.
 fn with_restarts(lines: &[Line]) -> Vec<Line> {
-    let polls = lines.iter().any(|line| matches!(line, Line::Poll { .. }));
-    if polls {
-        return lines.to_vec();
-    }
     lines.iter().flat_map(|line| [line.clone(), Line::Restart]).collect()
 }

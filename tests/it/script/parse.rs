@@ -25,6 +25,14 @@ pub(super) enum Line {
     Restart,
 }
 
+impl Line {
+    /// Whether it is about when the broker notices that a client has gone, which a client cannot
+    /// see.
+    pub(super) fn is_of_the_inside(&self) -> bool {
+        matches!(self, Self::Lose(_) | Self::HangUp { .. })
+    }
+}
+
 /// The lines of a script.
 pub(super) fn script(text: &str) -> Vec<Line> {
     let code = |line: &'_ str| line.split('#').next().unwrap_or_default().trim().to_owned();

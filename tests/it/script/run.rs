@@ -10,16 +10,24 @@ use super::{
     parse::Line,
 };
 
-/// What was written down, one line an outcome.
-pub(super) fn run(driver: &mut dyn Driver, lines: &[Line]) -> String {
-    let mut run = Run::default();
-    for line in lines {
+/// What was written down, one line an outcome, and how many polls were answered at each line.
+pub(super) struct Story {
+    pub(super) transcript: String,
+    pub(super) arrivals: Vec<usize>,
+}
+
+/// Tells the lines to the driver. `expected` are the arrivals of a story that was told before.
+pub(super) fn run(driver: &mut dyn Driver, lines: &[Line], expected: &[usize]) -> Story {
+    let (mut run, mut arrivals) = (Run::default(), Vec::new());
+    for (at, line) in lines.iter().enumerate() {
         run.line(driver, line.clone());
-        for (label, outcome) in driver.arrived() {
+        let arrived = driver.arrived(expected.get(at).copied().unwrap_or(0));
+        arrivals.push(arrived.len());
+        for (label, outcome) in arrived {
             run.received(&format!("{label}: "), outcome);
         }
     }
-    run.transcript
+    Story { transcript: run.transcript, arrivals }
 }
 
 #[derive(Default)]
@@ -148,8 +156,10 @@ impl Run {
     fn message(&mut self, prefix: &str, message: Message) {
         let label = self.labels.get(&message.id).expect("only what was sent is received").clone();
         let (attributes, body) = &self.sent[&message.id];
+        let mut received = message.attributes;
+        received.sort_by(|one, other| one.name.cmp(&other.name));
         assert!(*body == message.body, "{label} has the body that it was sent with");
-        assert_eq!(*attributes, message.attributes, "{label} has the attributes it was sent with");
+        assert_eq!(*attributes, received, "{label} has the attributes it was sent with");
         assert!(message.first_received_at >= message.sent_at, "{label} is sent, then received");
         self.handles.push(message.handle);
         let (receipt, count) = (self.handles.len(), message.receive_count);

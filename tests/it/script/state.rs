@@ -249,7 +249,7 @@ impl Driver for StateDriver {
         self.polls.retain(|poll| poll.label != label);
     }
 
-    fn arrived(&mut self) -> Vec<(String, Outcome)> {
+    fn arrived(&mut self, _expected: usize) -> Vec<(String, Outcome)> {
         std::mem::take(&mut self.arrived)
     }
 
