@@ -16,7 +16,7 @@ use ledgerq::{
     },
 };
 
-const FORMAT: &str = include_str!("../docs/FORMAT.md");
+const FORMAT: &str = include_str!("../../docs/FORMAT.md");
 
 /// A dump of the document: bytes at places, and fields of which it tells the values.
 #[derive(Default)]
