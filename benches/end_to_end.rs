@@ -5,7 +5,7 @@
 //! under `target` if it is not set: a memory file system would measure nothing.
 //! `LEDGERQ_BENCH_SECONDS` is how long each figure is taken for.
 
-#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures and tells")]
 
 use std::{
     net::SocketAddr,
