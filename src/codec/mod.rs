@@ -5,6 +5,7 @@
 //! stopped.
 
 mod payload;
+mod put;
 mod reader;
 mod record;
 

@@ -1,5 +1,10 @@
 //! A cursor over bytes that come from a disk: every step is checked.
 
+use bytes::Bytes;
+
+use super::put::{BINARY, TEXT};
+use crate::types::{Attribute, AttributeValue};
+
 /// Why bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -90,6 +95,61 @@ impl<'a> Reader<'a> {
 
     pub(super) fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
         Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    pub(super) fn u128(&mut self, what: &'static str) -> Result<u128, DecodeError> {
+        Ok(u128::from_le_bytes(self.array(what)?))
+    }
+
+    /// A byte that is 0 or 1.
+    pub(super) fn flag(&mut self, what: &'static str) -> Result<bool, DecodeError> {
+        let offset = self.offset;
+        match self.u8(what)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            value => Err(DecodeError::Unknown { offset, what, value: u64::from(value) }),
+        }
+    }
+
+    /// What may be missing.
+    pub(super) fn optional<T>(
+        &mut self,
+        what: &'static str,
+        take: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        if self.flag(what)? { take(self).map(Some) } else { Ok(None) }
+    }
+
+    /// A list behind its count.
+    pub(super) fn list<T>(
+        &mut self,
+        what: &'static str,
+        mut take: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let count = self.u16(what)?;
+        (0..count).map(|_| take(self)).collect()
+    }
+
+    /// Name, data type, kind of the value, value of an attribute.
+    pub(super) fn attribute(&mut self) -> Result<Attribute, DecodeError> {
+        let name = self.text("an attribute's name")?.to_owned();
+        let data_type = self.text("an attribute's type")?.to_owned();
+        let kind_at = self.offset;
+        let kind = self.u8("an attribute's kind")?;
+        let length = self.u32("an attribute's value")? as usize;
+        let (offset, what) = (self.offset, "an attribute's value");
+        let bytes = self.take(length, what)?;
+        let value = match kind {
+            TEXT => std::str::from_utf8(bytes)
+                .map(|text| AttributeValue::Text(text.to_owned()))
+                .map_err(|_| DecodeError::Invalid { offset, what })?,
+            BINARY => AttributeValue::Binary(Bytes::copy_from_slice(bytes)),
+            _ => {
+                let (what, value) = ("an attribute's kind", u64::from(kind));
+                return Err(DecodeError::Unknown { offset: kind_at, what, value });
+            }
+        };
+        Ok(Attribute { name, data_type, value })
     }
 
     /// Text behind a `u16` length.

@@ -3,9 +3,10 @@
 
 use super::{
     State,
-    queue::{Phase, Queue},
+    queue::Queue,
+    touched::{Phase, Touched},
 };
-use crate::types::{QueueId, Record, Seq};
+use crate::types::{QueueId, Record, Sending, Seq, TaskId};
 
 /// Why a record cannot follow on what was logged before it: the log is not one this program wrote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,8 +25,11 @@ pub enum Inadmissible {
         /// What it should say.
         expected: Seq,
     },
+    /// A message of a FIFO queue has no group.
+    #[error("message {0} is sent to a FIFO queue without a group")]
+    NoGroup(Seq),
     /// The message is not ready.
-    #[error("message {0} is leased, but it is not ready")]
+    #[error("message {0} is leased or moved, but it is not ready")]
     NotReady(Seq),
     /// The message is not in flight.
     #[error("message {0} is not in flight")]
@@ -33,7 +37,21 @@ pub enum Inadmissible {
     /// The message is not there.
     #[error("there is no message {0}")]
     NoMessage(Seq),
+    /// There is no such attempt.
+    #[error("an attempt is repeated that was not made")]
+    NoAttempt,
+    /// The task was given before.
+    #[error("move task {0} is started again")]
+    TaskInUse(TaskId),
+    /// The task does not run.
+    #[error("move task {0} does not run")]
+    NoTask(TaskId),
+    /// A record that a transact cannot hold.
+    #[error("a transact holds a record that it cannot")]
+    NotInTransact,
 }
+
+use Inadmissible as No;
 
 impl State {
     /// Whether [`State::apply`] may be given this record now.
@@ -42,47 +60,101 @@ impl State {
             Record::Tick | Record::RetentionHeld | Record::RetentionReleased => Ok(()),
             Record::QueueCreated { queue, ref name, .. } => {
                 let is_free = queue >= self.next_queue && !self.names.contains_key(name);
-                is_free.then_some(()).ok_or(Inadmissible::QueueInUse(queue))
+                is_free.then_some(()).ok_or(No::QueueInUse(queue))
             }
-            Record::QueueUpdated { queue, .. } | Record::QueueDeleted { queue } => {
-                self.known(queue).map(|_| ())
-            }
+            Record::QueueUpdated { queue, .. }
+            | Record::QueueDeleted { queue }
+            | Record::QueuePaused { queue, .. }
+            | Record::AttemptMade { queue, .. } => self.known(queue).map(drop),
             Record::QueuePurged { queue, seq_bound } => {
                 self.known(queue)?;
-                self.is_next(seq_bound)
+                is_next(seq_bound, self.next_seq)
             }
-            Record::MessageSent { queue, seq, .. } => {
-                self.known(queue)?;
-                self.is_next(seq)
-            }
-            Record::MessageLeased { queue, seq, .. } => {
-                let queue = self.known(queue)?;
-                let is_front = queue.backlog.front().is_some_and(|waiting| waiting.seq == seq);
-                let is_returned = matches!(phase(queue, seq), Some(Phase::Ready { .. }));
-                (is_front || is_returned).then_some(()).ok_or(Inadmissible::NotReady(seq))
+            Record::MessageSent(ref sending) => self.admits_sending(sending, self.next_seq),
+            Record::MessageLeased { queue, seq, .. } => self.is_ready(self.known(queue)?, seq),
+            Record::MessageMoved { queue, seq, target } => {
+                self.known(target)?;
+                let touched = self.known(queue)?.touched.get(&seq);
+                let is_ready = touched.is_some_and(|t| matches!(t.phase, Phase::Ready { .. }));
+                is_ready.then_some(()).ok_or(No::NotReady(seq))
             }
             Record::VisibilityChanged { queue, seq, .. } | Record::LeaseReturned { queue, seq } => {
-                let in_flight =
-                    matches!(phase(self.known(queue)?, seq), Some(Phase::InFlight { .. }));
-                in_flight.then_some(()).ok_or(Inadmissible::NotInFlight(seq))
+                let touched = self.known(queue)?.touched.get(&seq);
+                let in_flight = touched.is_some_and(Touched::is_in_flight);
+                in_flight.then_some(()).ok_or(No::NotInFlight(seq))
             }
             Record::MessageDeleted { queue, seq } => {
-                let there = phase(self.known(queue)?, seq).is_some();
-                there.then_some(()).ok_or(Inadmissible::NoMessage(seq))
+                let queue = self.known(queue)?;
+                let there = queue.touched.contains_key(&seq) || queue.is_upcoming(seq);
+                there.then_some(()).ok_or(No::NoMessage(seq))
+            }
+            Record::AttemptRepeated { queue, attempt, .. } => {
+                let made = self.known(queue)?.attempts.by_id.contains_key(&attempt);
+                made.then_some(()).ok_or(No::NoAttempt)
+            }
+            Record::Transacted { ref records } => self.admits_all(records),
+            Record::MoveStarted { task, source, .. } => {
+                self.known(source)?;
+                (task >= self.next_task).then_some(()).ok_or(No::TaskInUse(task))
+            }
+            Record::MessageRedriven { task, seq, ref sending } => {
+                let source = self.running(task)?;
+                if self.known(source)?.ready(seq).is_none() {
+                    return Err(No::NotReady(seq));
+                }
+                self.admits_sending(sending, self.next_seq)
+            }
+            Record::MoveCancelling { task } | Record::MoveEnded { task, .. } => {
+                self.running(task).map(drop)
             }
         }
     }
 
-    fn known(&self, queue: QueueId) -> Result<&Queue, Inadmissible> {
-        self.queues.get(&queue).ok_or(Inadmissible::NoQueue(queue))
+    /// The records of a transact name different messages, so each can be asked about by itself; of
+    /// sends only the numbers depend on each other.
+    fn admits_all(&self, records: &[Record]) -> Result<(), Inadmissible> {
+        let mut next = self.next_seq;
+        for record in records {
+            match record {
+                Record::MessageSent(sending) => {
+                    self.admits_sending(sending, next)?;
+                    next = next.next();
+                }
+                Record::MessageDeleted { .. } | Record::VisibilityChanged { .. } => {
+                    self.admits(record)?;
+                }
+                _ => return Err(No::NotInTransact),
+            }
+        }
+        Ok(())
     }
 
-    fn is_next(&self, found: Seq) -> Result<(), Inadmissible> {
-        let expected = self.next_seq;
-        (found == expected).then_some(()).ok_or(Inadmissible::SeqGap { found, expected })
+    fn admits_sending(&self, sending: &Sending, next: Seq) -> Result<(), Inadmissible> {
+        let queue = self.known(sending.queue)?;
+        if queue.name.is_fifo() && sending.group.is_none() {
+            return Err(No::NoGroup(sending.seq));
+        }
+        is_next(sending.seq, next)
+    }
+
+    fn is_ready(&self, queue: &Queue, seq: Seq) -> Result<(), Inadmissible> {
+        let is_ready = match queue.touched.get(&seq) {
+            Some(touched) => matches!(touched.phase, Phase::Ready { .. }),
+            None => queue.lanes.front_slot(seq).is_some(),
+        };
+        is_ready.then_some(()).ok_or(No::NotReady(seq))
+    }
+
+    fn known(&self, queue: QueueId) -> Result<&Queue, Inadmissible> {
+        self.queues.get(&queue).ok_or(No::NoQueue(queue))
+    }
+
+    fn running(&self, task: TaskId) -> Result<QueueId, Inadmissible> {
+        let found = self.tasks.get(&task).filter(|task| task.outcome.is_none());
+        found.map(|found| found.source).ok_or(No::NoTask(task))
     }
 }
 
-fn phase(queue: &Queue, seq: Seq) -> Option<Phase> {
-    queue.touched.get(&seq).map(|touched| touched.phase)
+fn is_next(found: Seq, expected: Seq) -> Result<(), Inadmissible> {
+    (found == expected).then_some(()).ok_or(No::SeqGap { found, expected })
 }

@@ -4,19 +4,23 @@
 //! replay asks, since a log's bytes come from a disk.
 
 use super::{
-    State,
-    backlog::Waiting,
-    deadlines::Due,
-    queue::{Phase, Queue, Touched},
+    State, attempts::Attempt, deadlines::Due, moves::MoveTask, queue::Queue, touched::Phase,
 };
-use crate::types::{Lsn, Nonce, QueueId, QueueName, QueueSettings, Record, Seq, Timestamp};
+use crate::types::{
+    Digest, Lsn, Nonce, QueueId, QueueName, QueueSettings, Record, Sending, Seq, Timestamp,
+    limits::ATTEMPT_WINDOW,
+};
 
 impl State {
     /// Makes `record`, which stands at `lsn`, true at the time that was last advanced to.
     pub fn apply(&mut self, record: &Record, lsn: Lsn) {
         debug_assert_eq!(lsn, self.applied_lsn.next(), "records are applied in the log's order");
-        debug_assert_eq!(self.admits(record), Ok(()), "only what is admitted is applied");
         self.applied_lsn = lsn;
+        self.make_true(record);
+    }
+
+    fn make_true(&mut self, record: &Record) {
+        debug_assert_eq!(self.admits(record), Ok(()), "only what is admitted is applied");
         match *record {
             Record::Tick => {}
             Record::RetentionHeld => self.retention_held = true,
@@ -27,9 +31,10 @@ impl State {
             Record::QueueUpdated { queue, ref settings } => self.queue_updated(queue, settings),
             Record::QueueDeleted { queue } => self.queue_deleted(queue),
             Record::QueuePurged { queue, .. } => self.queue_purged(queue),
-            Record::MessageSent { queue, seq, ready_at, size } => {
-                self.message_sent(queue, seq, ready_at, size);
+            Record::QueuePaused { queue, sends, receives } => {
+                self.queue_paused(queue, sends, receives);
             }
+            Record::MessageSent(ref sending) => self.message_sent(sending),
             Record::MessageLeased { queue, seq, nonce, until } => {
                 self.message_leased(queue, seq, nonce, until);
             }
@@ -38,6 +43,38 @@ impl State {
             }
             Record::LeaseReturned { queue, seq } => self.lease_returned(queue, seq),
             Record::MessageDeleted { queue, seq } => self.message_deleted(queue, seq),
+            Record::MessageMoved { queue, seq, target } => self.message_moved(queue, seq, target),
+            Record::AttemptMade { queue, attempt, nonce, ref seqs } => {
+                self.attempt_made(queue, attempt, nonce, seqs);
+            }
+            Record::AttemptRepeated { queue, attempt, until } => {
+                self.attempt_repeated(queue, attempt, until);
+            }
+            Record::Transacted { ref records } => {
+                for record in records {
+                    self.make_true(record);
+                }
+            }
+            Record::MoveStarted { task, .. } => {
+                self.next_task = task.next();
+                if let Some(started) = MoveTask::started(self, record) {
+                    self.tasks.insert(task, started);
+                    self.forget_ended_tasks(task);
+                }
+            }
+            Record::MessageRedriven { task, seq, ref sending } => {
+                self.message_redriven(task, seq, sending);
+            }
+            Record::MoveCancelling { task } => {
+                if let Some(task) = self.tasks.get_mut(&task) {
+                    task.cancelling = true;
+                }
+            }
+            Record::MoveEnded { task, ref outcome } => {
+                if let Some(task) = self.tasks.get_mut(&task) {
+                    task.outcome = Some(outcome.clone());
+                }
+            }
         }
         #[cfg(debug_assertions)]
         self.check_queue(record);
@@ -58,7 +95,9 @@ impl State {
         if let Some(at) = queue.retention_due_at.take() {
             self.deadlines.remove(at, Due::Retention(id));
         }
+        queue.delay_changed(self.now, &mut self.deadlines);
         self.schedule_retention(id);
+        self.wake(id);
     }
 
     fn queue_deleted(&mut self, id: QueueId) {
@@ -68,6 +107,7 @@ impl State {
             self.deadlines.remove(at, Due::Retention(id));
         }
         self.garbage.empty(&mut queue);
+        self.source_deleted(id);
         // Whoever waits there is told that the queue is gone.
         self.wake(id);
     }
@@ -78,29 +118,37 @@ impl State {
         self.garbage.empty(queue);
     }
 
-    fn message_sent(&mut self, id: QueueId, seq: Seq, ready_at: Timestamp, size: u32) {
-        let (now, sent_at) = (self.now, self.now);
+    fn queue_paused(&mut self, id: QueueId, sends: bool, receives: bool) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        self.next_seq = seq.next();
-        if ready_at <= now {
-            queue.backlog.push_back(Waiting { seq, sent_at, size });
-            self.wake(id);
-        } else {
-            let phase = Phase::Delayed { until: ready_at };
-            queue.touched.insert(seq, Touched::new(sent_at, size, phase));
-            queue.delayed_count += 1;
-            self.deadlines.insert(ready_at, Due::Message(id, seq));
+        (queue.sends_paused, queue.receives_paused) = (sends, receives);
+        // Whoever waits there is refused now, or served again.
+        self.wake(id);
+    }
+
+    fn message_sent(&mut self, sending: &Sending) {
+        let (id, now) = (sending.queue, self.now);
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        self.next_seq = sending.seq.next();
+        queue.accept(sending, now, &mut self.deadlines);
+        queue.schedule_arrival(&mut self.deadlines);
+        if let Some(digest) = sending.deduplication {
+            queue.window.insert(digest, sending.seq, now);
+            if queue.window.len() == 1
+                && let Some(at) = queue.window.next_end()
+            {
+                self.deadlines.insert(at, Due::Deduplication(id));
+            }
         }
         self.schedule_retention(id);
+        self.wake(id);
     }
 
     fn message_leased(&mut self, id: QueueId, seq: Seq, nonce: Nonce, until: Timestamp) {
         let now = self.now;
-        let Some(touched) = self.queues.get_mut(&id).and_then(|queue| queue.take_ready(seq)) else {
-            return;
-        };
-        touched.phase = Phase::InFlight { until };
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let Some(touched) = queue.lease(seq, until) else { return };
         touched.nonce = nonce;
+        touched.is_changed = false;
         touched.leased_at = now;
         touched.receive_count = touched.receive_count.saturating_add(1);
         if touched.first_received_at == Timestamp::ZERO {
@@ -110,17 +158,26 @@ impl State {
     }
 
     fn visibility_changed(&mut self, id: QueueId, seq: Seq, until: Timestamp) {
+        let now = self.now;
+        self.lease_lasts(id, seq, until);
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let Some(touched) = queue.touched.get_mut(&seq) else { return };
+        touched.is_changed = true;
+        if until <= now {
+            self.deadlines.remove(until, Due::Message(id, seq));
+            queue.come_back(seq, now, &mut self.deadlines);
+            self.wake(id);
+        }
+    }
+
+    /// Lets a lease end at another time.
+    fn lease_lasts(&mut self, id: QueueId, seq: Seq, until: Timestamp) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let Some(touched) = queue.touched.get_mut(&seq) else { return };
         let Phase::InFlight { until: before } = touched.phase else { return };
         self.deadlines.remove(before, Due::Message(id, seq));
-        if until <= self.now {
-            queue.make_ready(seq);
-            self.wake(id);
-        } else {
-            touched.phase = Phase::InFlight { until };
-            self.deadlines.insert(until, Due::Message(id, seq));
-        }
+        touched.phase = Phase::InFlight { until };
+        self.deadlines.insert(until, Due::Message(id, seq));
     }
 
     fn lease_returned(&mut self, id: QueueId, seq: Seq) {
@@ -133,14 +190,69 @@ impl State {
         }
         touched.nonce = Nonce::default();
         self.deadlines.remove(until, Due::Message(id, seq));
-        queue.make_ready_first(seq);
+        queue.make_ready(seq, true);
         self.wake(id);
     }
 
     fn message_deleted(&mut self, id: QueueId, seq: Seq) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        if let Some(until) = queue.remove_touched(seq) {
-            self.deadlines.remove(until, Due::Message(id, seq));
+        queue.remove(seq, &mut self.deadlines);
+        if queue.name.is_fifo() {
+            // It may have been what its group waited for.
+            self.wake(id);
+        }
+    }
+
+    fn message_moved(&mut self, id: QueueId, seq: Seq, target: QueueId) {
+        let now = self.now;
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let group = queue.touched.get(&seq).and_then(|t| queue.lanes.group(t.slot.lane)).cloned();
+        let Some(mut touched) = queue.remove(seq, &mut self.deadlines) else { return };
+        touched.source = Some(id);
+        touched.received_elsewhere = touched.receive_count;
+        touched.nonce = Nonce::default();
+        self.wake(id);
+        let Some(queue) = self.queues.get_mut(&target) else { return };
+        if queue.name.is_fifo() {
+            touched.retained_from = now;
+        }
+        if let Some(at) = touched.expires_at {
+            self.deadlines.insert(at, Due::Expiry(target, seq));
+        }
+        let slot = queue.lanes.enter(group.as_ref(), touched.slot.priority);
+        queue.insert_moved(seq, touched, slot);
+        self.message_came_in(target);
+    }
+
+    /// An older message than any that was there may have come in.
+    fn message_came_in(&mut self, id: QueueId) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let oldest = queue.oldest().map(|oldest| oldest.after(queue.settings.retention));
+        if let Some(due) = queue.retention_due_at
+            && oldest.is_some_and(|oldest| oldest < due)
+        {
+            queue.retention_due_at = None;
+            self.deadlines.remove(due, Due::Retention(id));
+        }
+        self.schedule_retention(id);
+        self.wake(id);
+    }
+
+    fn attempt_made(&mut self, id: QueueId, attempt: Digest, nonce: Nonce, seqs: &[Seq]) {
+        let ends_at = self.now.after(ATTEMPT_WINDOW);
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        let made = Attempt { nonce, seqs: seqs.to_vec(), ends_at };
+        if let Some(before) = queue.attempts.by_id.insert(attempt, made) {
+            self.deadlines.remove(before.ends_at, Due::Attempt(id, attempt));
+        }
+        self.deadlines.insert(ends_at, Due::Attempt(id, attempt));
+    }
+
+    fn attempt_repeated(&mut self, id: QueueId, attempt: Digest, until: Timestamp) {
+        let Some(queue) = self.queues.get(&id) else { return };
+        let Some(made) = queue.attempts.by_id.get(&attempt) else { return };
+        for seq in made.seqs.clone() {
+            self.lease_lasts(id, seq, until);
         }
     }
 }

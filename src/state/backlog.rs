@@ -1,7 +1,8 @@
-//! The messages of one queue that can be received and never were: most of a deep queue.
+//! Messages that can be received and never were: most of a deep queue.
 //!
-//! They are only ever appended at the back and taken from the front, so a deque of blocks holds
-//! them: 24 bytes each, and no block is ever copied to make room.
+//! They are appended at the back and taken from the front, so a deque of blocks holds them: 24 bytes
+//! each, and no block is ever copied to make room. Taking one out of the middle, which a time to
+//! live or a move task does, costs a search and the move of one block's rest.
 
 use std::collections::VecDeque;
 
@@ -9,6 +10,8 @@ use crate::types::{Seq, Timestamp};
 
 /// Entries of one block: 12 KiB of them.
 const BLOCK_ENTRIES: usize = 512;
+/// Room of the first block: a queue that is nearly empty does not pay for a whole one.
+const FIRST_BLOCK_ENTRIES: usize = 4;
 
 /// One message that was never received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +22,10 @@ pub(super) struct Waiting {
     pub(super) size: u32,
 }
 
-/// In ascending order of seq, hence of send time.
+/// In ascending order of seq, hence of send time. No block is empty.
 #[derive(Default)]
 pub(super) struct Backlog {
-    blocks: VecDeque<Vec<Waiting>>,
-    /// Entries of the first block that were taken already.
-    taken: usize,
+    blocks: VecDeque<VecDeque<Waiting>>,
     count: u64,
 }
 
@@ -34,20 +35,21 @@ impl Backlog {
     }
 
     pub(super) fn front(&self) -> Option<&Waiting> {
-        self.blocks.front()?.get(self.taken)
+        self.blocks.front()?.front()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting> {
-        self.blocks.iter().flatten().skip(self.taken)
+    pub(super) fn back(&self) -> Option<&Waiting> {
+        self.blocks.back()?.back()
     }
 
     pub(super) fn push_back(&mut self, waiting: Waiting) {
+        debug_assert!(self.back().is_none_or(|back| back.seq < waiting.seq), "seqs ascend");
         match self.blocks.back_mut() {
-            Some(block) if block.len() < BLOCK_ENTRIES => block.push(waiting),
+            Some(block) if block.len() < BLOCK_ENTRIES => block.push_back(waiting),
             _ => {
-                // A queue that is nearly empty does not pay for a whole block.
-                let mut block = Vec::with_capacity(if self.count == 0 { 4 } else { BLOCK_ENTRIES });
-                block.push(waiting);
+                let room = if self.count == 0 { FIRST_BLOCK_ENTRIES } else { BLOCK_ENTRIES };
+                let mut block = VecDeque::with_capacity(room);
+                block.push_back(waiting);
                 self.blocks.push_back(block);
             }
         }
@@ -55,49 +57,96 @@ impl Backlog {
     }
 
     pub(super) fn pop_front(&mut self) -> Option<Waiting> {
-        let block = self.blocks.front()?;
-        let waiting = *block.get(self.taken)?;
-        self.taken += 1;
-        self.count -= 1;
-        if self.taken == block.len() {
+        let block = self.blocks.front_mut()?;
+        let waiting = block.pop_front();
+        if block.is_empty() {
             self.blocks.pop_front();
-            self.taken = 0;
         }
-        Some(waiting)
+        self.count -= u64::from(waiting.is_some());
+        waiting
+    }
+
+    pub(super) fn pop_back(&mut self) -> Option<Waiting> {
+        let block = self.blocks.back_mut()?;
+        let waiting = block.pop_back();
+        if block.is_empty() {
+            self.blocks.pop_back();
+        }
+        self.count -= u64::from(waiting.is_some());
+        waiting
+    }
+
+    /// Takes a message out, wherever it is.
+    pub(super) fn remove(&mut self, seq: Seq) -> Option<Waiting> {
+        let at = self.block_of(seq)?;
+        let block = &mut self.blocks[at];
+        let ordinal = block.binary_search_by_key(&seq, |waiting| waiting.seq).ok()?;
+        let waiting = block.remove(ordinal);
+        if block.is_empty() {
+            self.blocks.remove(at);
+        }
+        self.count -= u64::from(waiting.is_some());
+        waiting
+    }
+
+    /// The messages behind `after`, in order.
+    pub(super) fn after(&self, after: Seq) -> impl Iterator<Item = &Waiting> {
+        let first = self.block_of(after.next()).unwrap_or(self.blocks.len());
+        let blocks = self.blocks.range(first..);
+        blocks.flatten().skip_while(move |waiting| waiting.seq <= after)
     }
 
     /// Frees up to `blocks_max` blocks, whatever they hold; whether any is left.
     pub(super) fn discard(&mut self, blocks_max: usize) -> bool {
         let count = blocks_max.min(self.blocks.len());
         self.blocks.drain(..count);
-        (self.taken, self.count) = (0, 0);
+        self.count = self.blocks.iter().map(|block| block.len() as u64).sum();
         !self.blocks.is_empty()
+    }
+
+    /// The first block that ends at or behind `seq`.
+    fn block_of(&self, seq: Seq) -> Option<usize> {
+        let ends_before = |block: &VecDeque<Waiting>| block.back().is_some_and(|b| b.seq < seq);
+        let at = self.blocks.partition_point(ends_before);
+        (at < self.blocks.len()).then_some(at)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn messages_come_out_in_the_order_they_went_in_over_many_blocks() {
-        let mut backlog = Backlog::default();
-        let (mut pushed, mut popped) = (0, 0);
-        for round in 0..2000 {
-            for _ in 0..(round % 7) {
-                pushed += 1;
-                let waiting = Waiting { seq: Seq::new(pushed), sent_at: Timestamp::ZERO, size: 1 };
-                backlog.push_back(waiting);
+    fn waiting(seq: u64) -> Waiting {
+        Waiting { seq: Seq::new(seq), sent_at: Timestamp::ZERO, size: 1 }
+    }
+
+    proptest! {
+        #[test]
+        fn it_behaves_like_an_ordered_set(steps in prop::collection::vec((0..6_u8, 0..3000_u64), 1..400)) {
+            let (mut backlog, mut set, mut next) = (Backlog::default(), BTreeSet::new(), 1);
+            for (step, number) in steps {
+                match step {
+                    0..=2 => for _ in 0..number % 600 {
+                        backlog.push_back(waiting(next));
+                        set.insert(next);
+                        next += 1;
+                    },
+                    3 => for _ in 0..number % 300 {
+                        prop_assert_eq!(backlog.pop_front().map(|w| w.seq.get()), set.pop_first());
+                    },
+                    4 => prop_assert_eq!(backlog.remove(Seq::new(number)).is_some(), set.remove(&number)),
+                    _ => prop_assert_eq!(backlog.pop_back().map(|w| w.seq.get()), set.pop_last()),
+                }
+                prop_assert_eq!(backlog.len(), set.len() as u64);
+                prop_assert_eq!(backlog.front().map(|w| w.seq.get()), set.first().copied());
+                let after: Vec<u64> = backlog.after(Seq::new(number)).take(5).map(|w| w.seq.get()).collect();
+                let expected: Vec<u64> = set.range(number + 1..).take(5).copied().collect();
+                prop_assert_eq!(after, expected);
             }
-            for _ in 0..(round % 5) {
-                let front = backlog.front().map(|waiting| waiting.seq);
-                assert_eq!(front, backlog.iter().next().map(|waiting| waiting.seq));
-                let taken = backlog.pop_front().map(|waiting| waiting.seq);
-                assert_eq!(front, taken);
-                popped += u64::from(taken.is_some());
-                assert!(taken.is_none_or(|seq| seq == Seq::new(popped)));
-            }
-            assert_eq!(backlog.len(), pushed - popped);
         }
     }
 }

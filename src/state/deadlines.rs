@@ -1,16 +1,24 @@
-//! When time alone changes something: the ends of leases and delays, and retention.
+//! When time alone changes something.
 
 use std::collections::BTreeSet;
 
-use crate::types::{QueueId, Seq, Timestamp};
+use crate::types::{Digest, QueueId, Seq, Timestamp};
 
 /// What happens at a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
     /// A message's lease or delay ends.
     Message(QueueId, Seq),
+    /// A message's time to live is over.
+    Expiry(QueueId, Seq),
+    /// The oldest message that waits for its FIFO queue's delay has waited for long enough.
+    Arrival(QueueId),
     /// The oldest message of a queue may have been kept for long enough.
     Retention(QueueId),
+    /// The oldest deduplication id of a queue stops counting.
+    Deduplication(QueueId),
+    /// An attempt of a FIFO receive stops counting.
+    Attempt(QueueId, Digest),
 }
 
 /// All deadlines, in the order in which they pass.

@@ -1,8 +1,9 @@
 //! Deciding on commands about queues: what record would make them true, or why not.
 
-use super::State;
+use super::{State, queue::Queue};
 use crate::types::{
-    QueueName, QueueSettings, Record, Rejection, SettingsPatch, limits::PURGE_INTERVAL,
+    QueueName, QueueSettings, Record, RedrivePolicy, Rejection, SettingsPatch,
+    limits::PURGE_INTERVAL,
 };
 
 impl State {
@@ -12,13 +13,6 @@ impl State {
         name: &QueueName,
         settings: &SettingsPatch,
     ) -> Result<Option<Record>, Rejection> {
-        if name.is_fifo() {
-            return Err(Rejection::Malformed {
-                field: "queue",
-                value: name.to_string(),
-                problem: "only FIFO queues end in .fifo, and this version has none".to_owned(),
-            });
-        }
         if let Ok(queue) = self.named(name) {
             return match queue.settings.first_difference(settings) {
                 None => Ok(None),
@@ -28,7 +22,7 @@ impl State {
             };
         }
         let settings = QueueSettings::default().patched(settings);
-        settings.check()?;
+        self.check_settings(name, &settings)?;
         Ok(Some(Record::QueueCreated { queue: self.next_queue, name: name.clone(), settings }))
     }
 
@@ -40,9 +34,11 @@ impl State {
     ) -> Result<Option<Record>, Rejection> {
         let queue = self.named(name)?;
         let settings = queue.settings.patched(settings);
-        settings.check()?;
-        let changes = settings != queue.settings;
-        Ok(changes.then_some(Record::QueueUpdated { queue: queue.id, settings }))
+        if settings == queue.settings {
+            return Ok(None);
+        }
+        self.check_settings(name, &settings)?;
+        Ok(Some(Record::QueueUpdated { queue: queue.id, settings }))
     }
 
     /// The record that deletes a queue.
@@ -61,5 +57,52 @@ impl State {
             }
         }
         Ok(Record::QueuePurged { queue: queue.id, seq_bound: self.next_seq })
+    }
+
+    /// The record that pauses or resumes a queue; `None` if nothing would change.
+    pub fn decide_pause(
+        &self,
+        name: &QueueName,
+        sends: Option<bool>,
+        receives: Option<bool>,
+    ) -> Result<Option<Record>, Rejection> {
+        let queue = self.named(name)?;
+        let sends = sends.unwrap_or(queue.sends_paused);
+        let receives = receives.unwrap_or(queue.receives_paused);
+        let changes = (sends, receives) != (queue.sends_paused, queue.receives_paused);
+        Ok(changes.then_some(Record::QueuePaused { queue: queue.id, sends, receives }))
+    }
+
+    fn check_settings(&self, name: &QueueName, settings: &QueueSettings) -> Result<(), Rejection> {
+        settings.check(name)?;
+        match &settings.redrive {
+            Some(redrive) => self.check_redrive(name, redrive),
+            None => Ok(()),
+        }
+    }
+
+    /// A dead-letter queue must be there, take this queue's dead letters, and not lead back here.
+    fn check_redrive(&self, name: &QueueName, redrive: &RedrivePolicy) -> Result<(), Rejection> {
+        let refused = |problem| Rejection::DeadLetterQueue {
+            queue: name.clone(),
+            dead_letter_queue: redrive.dead_letter_queue.clone(),
+            problem,
+        };
+        let Ok(target) = self.named(&redrive.dead_letter_queue) else {
+            return Err(refused("there is no such queue; create it first"));
+        };
+        if !target.settings.redrive_allow.allows(name) {
+            return Err(refused("its redrive_allow_policy does not allow it"));
+        }
+        let mut next = target.settings.redrive.as_ref();
+        // Every step leads to another queue, or the circle was there before, which cannot be.
+        while let Some(policy) = next {
+            if policy.dead_letter_queue == *name {
+                return Err(refused("its own dead letters would come back here"));
+            }
+            let behind = self.named(&policy.dead_letter_queue).ok();
+            next = behind.and_then(|queue: &Queue| queue.settings.redrive.as_ref());
+        }
+        Ok(())
     }
 }

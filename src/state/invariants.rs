@@ -1,32 +1,48 @@
 //! What must hold after every record, checked by debug builds and by tests.
 
+use std::collections::BTreeSet;
+
 use super::{
     State,
     deadlines::Due,
-    queue::{Phase, Queue},
+    lanes::Lanes,
+    queue::Queue,
+    touched::{Phase, Touched},
 };
 use crate::types::{QueueId, Record, Seq};
 
 impl State {
-    /// The counts of the queue that a record was about: cheap at any depth.
+    /// The counts of the queue that a record was about, and its message: cheap at any depth.
     #[cfg(debug_assertions)]
     pub(super) fn check_queue(&self, record: &Record) {
         let (id, seq) = match *record {
-            Record::Tick | Record::RetentionHeld | Record::RetentionReleased => return,
+            Record::Tick
+            | Record::RetentionHeld
+            | Record::RetentionReleased
+            | Record::Transacted { .. }
+            | Record::MoveStarted { .. }
+            | Record::MoveCancelling { .. }
+            | Record::MoveEnded { .. } => return,
             Record::QueueCreated { queue, .. }
             | Record::QueueUpdated { queue, .. }
             | Record::QueueDeleted { queue }
-            | Record::QueuePurged { queue, .. } => (queue, None),
-            Record::MessageSent { queue, seq, .. }
-            | Record::MessageLeased { queue, seq, .. }
+            | Record::QueuePurged { queue, .. }
+            | Record::QueuePaused { queue, .. }
+            | Record::AttemptMade { queue, .. }
+            | Record::AttemptRepeated { queue, .. } => (queue, None),
+            Record::MessageSent(ref sending) | Record::MessageRedriven { ref sending, .. } => {
+                (sending.queue, Some(sending.seq))
+            }
+            Record::MessageMoved { target, seq, .. } => (target, Some(seq)),
+            Record::MessageLeased { queue, seq, .. }
             | Record::VisibilityChanged { queue, seq, .. }
             | Record::LeaseReturned { queue, seq }
             | Record::MessageDeleted { queue, seq } => (queue, Some(seq)),
         };
         if let Some(queue) = self.queues.get(&id) {
             self.check_counts(queue);
-            if let Some(seq) = seq {
-                self.check_message(id, queue, seq);
+            if let Some((seq, touched)) = seq.and_then(|seq| queue.touched.get_key_value(&seq)) {
+                self.check_message(id, queue, *seq, touched);
             }
         }
     }
@@ -38,43 +54,60 @@ impl State {
     /// If an invariant does not hold: that is a bug.
     pub fn check_all(&self) {
         assert_eq!(self.queues.len(), self.names.len(), "every queue has one name");
+        let mut everywhere = BTreeSet::new();
         for (id, queue) in &self.queues {
             assert_eq!(self.names.get(&queue.name), Some(id), "a name leads to its queue");
             assert!(*id < self.next_queue, "queue ids are given in order");
             self.check_counts(queue);
-            for seq in queue.touched.keys() {
-                self.check_message(*id, queue, *seq);
+            for (seq, touched) in &queue.touched {
+                self.check_message(*id, queue, *seq, touched);
+                assert!(everywhere.insert(*seq), "message {seq} is in one place");
             }
-            let seqs: Vec<Seq> = queue.backlog.iter().map(|waiting| waiting.seq).collect();
-            assert!(seqs.is_sorted(), "the backlog is in order");
-            let is_untouched = |seq| !queue.touched.contains_key(seq);
-            assert!(seqs.iter().all(is_untouched), "a message is in one place");
-            assert_eq!(seqs.len() as u64, queue.backlog.len(), "the backlog is counted");
+            let waiting = queue.lanes.waiting_after(None, Seq::default(), usize::MAX);
+            assert_eq!(waiting.len() as u64, queue.counts.waiting, "who waits is counted");
+            for (waiting, slot) in waiting {
+                assert!(everywhere.insert(waiting.seq), "message {} is in one place", waiting.seq);
+                assert!(queue.slot_of_waiting(waiting.seq) == Some(slot), "it can be found");
+            }
+            if let Lanes::Fifo(groups) = &queue.lanes {
+                groups.check_all(&queue.touched);
+            }
         }
+        assert!(everywhere.last().is_none_or(|last| *last < self.next_seq), "seqs are in order");
     }
 
     fn check_counts(&self, queue: &Queue) {
-        let touched = queue.delayed_count + queue.in_flight_count + queue.returned.len() as u64;
+        let counts = &queue.counts;
+        let touched = counts.delayed + counts.in_flight + counts.returned;
         assert_eq!(touched, queue.touched.len() as u64, "every touched message is in one phase");
-        if let Some(oldest) = queue.oldest_sent_at()
+        assert_eq!(queue.ages.len(), queue.touched.len(), "every touched message has an age");
+        if let Some(oldest) = queue.oldest()
             && !self.retention_held
         {
             let due = queue.retention_due_at.expect("a queue with messages has its retention due");
             assert!(due <= oldest.after(queue.settings.retention), "retention is never late");
             assert!(self.deadlines.contains(due, Due::Retention(queue.id)));
         }
+        if queue.upcoming_count() > 0 {
+            let due = queue.arrival_due_at.expect("who is upcoming arrives");
+            assert!(self.deadlines.contains(due, Due::Arrival(queue.id)));
+        }
+        if let Some(at) = queue.window.next_end() {
+            assert!(self.deadlines.contains(at, Due::Deduplication(queue.id)));
+        }
     }
 
-    fn check_message(&self, id: QueueId, queue: &Queue, seq: Seq) {
+    fn check_message(&self, id: QueueId, queue: &Queue, seq: Seq, touched: &Touched) {
         assert!(seq < self.next_seq, "seqs are given in order");
-        match queue.touched.get(&seq).map(|touched| touched.phase) {
-            Some(Phase::Delayed { until } | Phase::InFlight { until }) => {
+        assert!(queue.ages.contains(&(touched.retained_from, seq)), "its age is known");
+        match touched.phase {
+            Phase::Delayed { until } | Phase::InFlight { until } => {
                 assert!(self.deadlines.contains(until, Due::Message(id, seq)), "it will end");
             }
-            Some(Phase::Ready { turn }) => {
-                assert_eq!(queue.returned.get(&turn), Some(&seq), "it will be given out");
-            }
-            None => {}
+            Phase::Ready { .. } => {}
+        }
+        if let Some(at) = touched.expires_at {
+            assert!(self.deadlines.contains(at, Due::Expiry(id, seq)), "its life will end");
         }
     }
 }

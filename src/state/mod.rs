@@ -5,12 +5,15 @@
 //!  ----------------> [delayed] ---------------+
 //!   send                                      v        receive
 //!  ---------------------------------------> [ready] ------------> [in flight] --- delete --> gone
-//!                                             ^                        |
-//!                                             +---- lease ran out -----+
-//!                                                   or was returned
+//!                                           ^  |                    |    |
+//!                                           |  | received too often |    | lease ran out and the
+//!                                           |  v                    |    | queue has a back-off
+//!                                           | dead-letter queue     |    v
+//!                                           +--- lease ran out -----+ [delayed]
+//!                                                or was returned
 //! ```
 //!
-//! Retention takes a message out of any of these states.
+//! Retention, or a time to live of its own, takes a message out of any of these states.
 //!
 //! Three doors. `decide_*` reads and may refuse; it yields the records that would make the command
 //! true. [`State::apply`] makes one record true and cannot fail. [`State::advance`] lets time pass,
@@ -24,31 +27,47 @@
 mod admit;
 mod advance;
 mod apply;
+mod attempts;
 mod backlog;
+mod browse;
 mod deadlines;
-mod decide_messages;
+mod decide_moves;
 mod decide_queues;
+mod decide_receive;
+mod decide_send;
+mod decide_transact;
 mod garbage;
 mod invariants;
+mod lanes;
+mod leases;
+mod moves;
 mod queue;
+mod touched;
 mod view;
+mod window;
 
 use std::collections::BTreeMap;
 
 pub use admit::Inadmissible;
-pub use decide_messages::DeleteDecision;
+pub use decide_receive::Receiving;
+pub use decide_send::SendDecision;
+pub use leases::DeleteDecision;
+pub use moves::MoveCandidates;
 
 use deadlines::Deadlines;
 use garbage::Garbage;
+use moves::MoveTask;
 use queue::Queue;
 
-use crate::types::{Lsn, QueueId, QueueName, Rejection, Seq, Timestamp};
+use crate::types::{Lsn, QueueId, QueueName, Rejection, Seq, TaskId, Timestamp};
 
 /// Limits of the state that an operator sets.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// In-flight messages of one standard queue.
+    /// In-flight messages of one queue.
     pub in_flight_max: u64,
+    /// Deduplication ids of one queue that count at one time.
+    pub deduplication_ids_max: u64,
 }
 
 /// Everything that is true now.
@@ -56,12 +75,16 @@ pub struct State {
     settings: Settings,
     queues: BTreeMap<QueueId, Queue>,
     names: BTreeMap<QueueName, QueueId>,
-    /// When leases and delays end, over all queues.
+    /// When time alone changes something, over all queues.
     deadlines: Deadlines,
+    /// Move tasks that run, and the last that ended.
+    tasks: BTreeMap<TaskId, MoveTask>,
     /// The incarnation that the next queue gets.
     next_queue: QueueId,
     /// The identity that the next message gets.
     next_seq: Seq,
+    /// The id that the next move task gets.
+    next_task: TaskId,
     /// The last LSN that was applied.
     applied_lsn: Lsn,
     /// The last time that was advanced to.
@@ -83,8 +106,10 @@ impl State {
             queues: BTreeMap::new(),
             names: BTreeMap::new(),
             deadlines: Deadlines::default(),
+            tasks: BTreeMap::new(),
             next_queue: QueueId::new(1),
             next_seq: Seq::new(1),
+            next_task: TaskId::new(1),
             applied_lsn: Lsn::default(),
             now: Timestamp::ZERO,
             retention_held: false,
@@ -123,14 +148,19 @@ impl State {
         std::mem::take(&mut self.woken)
     }
 
-    /// Whether a receive on the queue would find a message; `None` if there is no such queue.
-    pub fn has_ready(&self, queue: QueueId) -> Option<bool> {
-        self.queues.get(&queue).map(|queue| queue.ready_count() > 0)
+    /// Whether a receive on the queue would not have to wait: it finds a message, or is refused.
+    pub fn has_answer(&self, queue: QueueId) -> bool {
+        self.queues.get(&queue).is_none_or(|queue| queue.receives_paused || queue.is_deliverable())
     }
 
     /// The queue of a name.
     pub fn queue_id(&self, name: &QueueName) -> Result<QueueId, Rejection> {
         self.named(name).map(|queue| queue.id)
+    }
+
+    /// The name of a queue, if it is there.
+    pub fn queue_name(&self, queue: QueueId) -> Option<&QueueName> {
+        self.queues.get(&queue).map(|queue| &queue.name)
     }
 
     /// Frees a bounded part of what was purged or deleted; whether more is left.

@@ -1,64 +1,62 @@
 //! One queue and its messages.
 //!
-//! A message is either in the backlog, where it was never touched, or in `touched`, from its first
-//! receive or its delay until it is gone.
+//! A message waits in its lane's backlog, where it was never touched; or it is `touched`, from its
+//! first receive, its delay or its move until it is gone; or, on a FIFO queue with a delay, it is
+//! upcoming. It is in one of these places at any time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::backlog::{Backlog, Waiting};
-use crate::types::{Nonce, QueueId, QueueName, QueueSettings, Seq, Timestamp};
+use super::{
+    attempts::Attempts,
+    backlog::Waiting,
+    deadlines::{Deadlines, Due},
+    lanes::{Groups, Lanes, Slot, Tenants},
+    touched::{Phase, Touched, Turn},
+    window::Window,
+};
+use crate::types::{
+    DeduplicationScope, QueueId, QueueName, QueueSettings, Sending, Seq, Timestamp,
+    limits::PRIORITY_DEFAULT,
+};
 
 /// One queue.
 pub(super) struct Queue {
     pub(super) id: QueueId,
     pub(super) name: QueueName,
     pub(super) settings: QueueSettings,
+    /// The scope that the queue was made with, which is the one in effect.
+    pub(super) scope: DeduplicationScope,
     pub(super) created_at: Timestamp,
     pub(super) modified_at: Timestamp,
     pub(super) purged_at: Option<Timestamp>,
-    /// Ready and never received.
-    pub(super) backlog: Backlog,
-    /// Delayed, in flight, or ready once more.
+    pub(super) sends_paused: bool,
+    pub(super) receives_paused: bool,
+    /// Messages that wait, and the order of all.
+    pub(super) lanes: Lanes,
     pub(super) touched: BTreeMap<Seq, Touched>,
-    /// The touched ones that are ready, in the order in which they are given out.
-    pub(super) returned: BTreeMap<Turn, Seq>,
-    /// Whether the next receive looks at `returned` first: the two take turns, so that neither a
-    /// deep backlog nor a message that comes back for ever starves the other.
-    pub(super) prefers_returned: bool,
-    pub(super) delayed_count: u64,
-    pub(super) in_flight_count: u64,
+    /// Touched messages by the time from which their retention counts.
+    pub(super) ages: BTreeSet<(Timestamp, Seq)>,
+    /// Untouched messages that have a time to live.
+    pub(super) mortal: BTreeMap<Seq, (Timestamp, Slot)>,
+    pub(super) counts: Counts,
+    pub(super) window: Window,
+    pub(super) attempts: Attempts,
     /// Where the queue's retention stands among the deadlines.
     pub(super) retention_due_at: Option<Timestamp>,
+    /// Where the queue's delay stands among the deadlines.
+    pub(super) arrival_due_at: Option<Timestamp>,
 }
 
-/// A place in the order of returned messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn(i64);
-
-/// A message that was received or delayed.
-pub(super) struct Touched {
-    pub(super) sent_at: Timestamp,
-    /// Body and attributes, in bytes.
-    pub(super) size: u32,
-    pub(super) receive_count: u32,
-    /// Before the first receive: zero.
-    pub(super) first_received_at: Timestamp,
-    /// The last receive.
-    pub(super) leased_at: Timestamp,
-    /// The last lease; it may be over.
-    pub(super) nonce: Nonce,
-    pub(super) phase: Phase,
-}
-
-/// Where a touched message is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Waits for its delay to pass.
-    Delayed { until: Timestamp },
-    /// Is leased.
-    InFlight { until: Timestamp },
-    /// Can be received.
-    Ready { turn: Turn },
+/// How many messages are where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Never received and not delayed.
+    pub(super) waiting: u64,
+    /// Touched and ready.
+    pub(super) returned: u64,
+    /// Touched and delayed.
+    pub(super) delayed: u64,
+    pub(super) in_flight: u64,
 }
 
 impl Queue {
@@ -68,121 +66,260 @@ impl Queue {
         settings: QueueSettings,
         now: Timestamp,
     ) -> Self {
+        let lanes = if name.is_fifo() {
+            Lanes::Fifo(Groups::default())
+        } else {
+            Lanes::Standard(Tenants::default())
+        };
         Self {
             id,
             name,
+            scope: settings.deduplication_scope,
             settings,
             created_at: now,
             modified_at: now,
             purged_at: None,
-            backlog: Backlog::default(),
+            sends_paused: false,
+            receives_paused: false,
+            lanes,
             touched: BTreeMap::new(),
-            returned: BTreeMap::new(),
-            prefers_returned: false,
-            delayed_count: 0,
-            in_flight_count: 0,
+            ages: BTreeSet::new(),
+            mortal: BTreeMap::new(),
+            counts: Counts::default(),
+            window: Window::default(),
+            attempts: Attempts::default(),
             retention_due_at: None,
+            arrival_due_at: None,
         }
     }
 
     pub(super) fn ready_count(&self) -> u64 {
-        self.backlog.len() + self.returned.len() as u64
+        self.counts.waiting + self.counts.returned
     }
 
-    /// When the oldest of all messages was sent.
-    pub(super) fn oldest_sent_at(&self) -> Option<Timestamp> {
-        let waiting = self.backlog.front().map(|waiting| waiting.sent_at);
-        let touched = self.touched.first_key_value().map(|(_, touched)| touched.sent_at);
-        waiting.into_iter().chain(touched).min()
-    }
-
-    /// The messages that receives would take, in order, each with its size.
-    pub(super) fn next_ready(&self) -> impl Iterator<Item = (Seq, u32)> {
-        let mut returned =
-            self.returned.values().map(|seq| (*seq, self.touched[seq].size)).peekable();
-        let mut waiting = self.backlog.iter().map(|waiting| (waiting.seq, waiting.size)).peekable();
-        let mut from_returned = self.prefers_returned;
-        std::iter::from_fn(move || {
-            let use_returned = match (returned.peek(), waiting.peek()) {
-                (Some(_), Some(_)) => from_returned,
-                (one, _) => one.is_some(),
-            };
-            from_returned = !use_returned;
-            if use_returned { returned.next() } else { waiting.next() }
-        })
-    }
-
-    /// Takes a ready message out to be leased, from wherever it is.
-    pub(super) fn take_ready(&mut self, seq: Seq) -> Option<&mut Touched> {
-        if self.backlog.front().is_some_and(|waiting| waiting.seq == seq) {
-            let Waiting { sent_at, size, .. } = self.backlog.pop_front()?;
-            self.prefers_returned = true;
-            let phase = Phase::InFlight { until: sent_at };
-            self.in_flight_count += 1;
-            return Some(self.touched.entry(seq).or_insert(Touched::new(sent_at, size, phase)));
+    pub(super) fn upcoming_count(&self) -> u64 {
+        match &self.lanes {
+            Lanes::Standard(_) => 0,
+            Lanes::Fifo(groups) => groups.upcoming().len() as u64,
         }
-        let touched = self.touched.get_mut(&seq)?;
-        let Phase::Ready { turn } = touched.phase else { return None };
-        self.returned.remove(&turn);
-        self.prefers_returned = false;
-        self.in_flight_count += 1;
+    }
+
+    /// Whether a receive would find a message to take, or to move to the dead-letter queue.
+    pub(super) fn is_deliverable(&self) -> bool {
+        match &self.lanes {
+            Lanes::Standard(_) => self.ready_count() > 0,
+            Lanes::Fifo(groups) => groups.is_deliverable(),
+        }
+    }
+
+    /// From when the retention of the oldest of all messages counts.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        let waiting = self.lanes.oldest_waiting().map(|(waiting, _)| waiting.sent_at);
+        let touched = self.ages.first().map(|(from, _)| *from);
+        let upcoming = match &self.lanes {
+            Lanes::Standard(_) => None,
+            Lanes::Fifo(groups) => groups.upcoming().values().next().map(|(w, _)| w.sent_at),
+        };
+        [waiting, touched, upcoming].into_iter().flatten().min()
+    }
+
+    /// A message was accepted now.
+    pub(super) fn accept(&mut self, sending: &Sending, now: Timestamp, deadlines: &mut Deadlines) {
+        let Sending { seq, ready_at, size, .. } = *sending;
+        let slot = self.lanes.enter(sending.group.as_ref(), sending.priority);
+        let waiting = Waiting { seq, sent_at: now, size };
+        let is_later = match &mut self.lanes {
+            Lanes::Standard(_) => ready_at > now,
+            Lanes::Fifo(groups) => {
+                let is_later = !self.settings.delay.is_zero();
+                if is_later {
+                    groups.push_upcoming(slot.lane, waiting);
+                }
+                is_later
+            }
+        };
+        let is_fifo = self.name.is_fifo();
+        if is_later && !is_fifo {
+            let phase = Phase::Delayed { until: ready_at };
+            let mut touched = Touched::new(slot, now, size, phase);
+            touched.expires_at = sending.expires_at;
+            self.counts.delayed += 1;
+            self.ages.insert((now, seq));
+            self.touched.insert(seq, touched);
+            deadlines.insert(ready_at, Due::Message(self.id, seq));
+        } else {
+            if let Some(expires_at) = sending.expires_at {
+                self.mortal.insert(seq, (expires_at, slot));
+            }
+            if !is_later {
+                self.push_waiting(slot, waiting);
+            }
+        }
+        if let Some(expires_at) = sending.expires_at {
+            deadlines.insert(expires_at, Due::Expiry(self.id, seq));
+        }
+    }
+
+    fn push_waiting(&mut self, slot: Slot, waiting: Waiting) {
+        self.counts.waiting += 1;
+        match &mut self.lanes {
+            Lanes::Standard(tenants) => tenants.push_waiting(slot, waiting),
+            Lanes::Fifo(groups) => {
+                groups.push_waiting(slot.lane, waiting);
+                groups.refresh(slot.lane, &self.touched);
+            }
+        }
+    }
+
+    /// Takes a message that can be received out of its order, to be leased until then.
+    pub(super) fn lease(&mut self, seq: Seq, until: Timestamp) -> Option<&mut Touched> {
+        let phase = Phase::InFlight { until };
+        let slot = if let Some(touched) = self.touched.get_mut(&seq) {
+            let (slot, before) = (touched.slot, touched.phase);
+            touched.phase = phase;
+            self.left_phase(slot, before);
+            slot
+        } else {
+            let slot = self.lanes.front_slot(seq)?;
+            let waiting = self.lanes.remove_waiting(slot, seq)?;
+            self.counts.waiting -= 1;
+            let mut touched = Touched::new(slot, waiting.sent_at, waiting.size, phase);
+            touched.expires_at = self.mortal.remove(&seq).map(|(at, _)| at);
+            self.ages.insert((touched.retained_from, seq));
+            self.touched.insert(seq, touched);
+            if let Lanes::Fifo(groups) = &mut self.lanes {
+                groups.touch(slot.lane, seq);
+            }
+            slot
+        };
+        self.counts.in_flight += 1;
+        match &mut self.lanes {
+            Lanes::Standard(tenants) => tenants.leased(slot),
+            Lanes::Fifo(groups) => groups.refresh(slot.lane, &self.touched),
+        }
+        self.touched.get_mut(&seq)
+    }
+
+    /// Makes a touched message ready, behind all others that returned or in front of them.
+    pub(super) fn make_ready(&mut self, seq: Seq, first: bool) {
+        let Some(touched) = self.touched.get_mut(&seq) else { return };
+        let (slot, before) = (touched.slot, touched.phase);
+        self.left_phase(slot, before);
+        let turn = match &mut self.lanes {
+            Lanes::Standard(tenants) => tenants.put_returned(slot, seq, first),
+            Lanes::Fifo(_) => Turn::default(),
+        };
+        self.counts.returned += 1;
+        self.enter_phase(seq, slot, Phase::Ready { turn });
+    }
+
+    /// Lets a touched message wait for a time.
+    pub(super) fn make_delayed(&mut self, seq: Seq, until: Timestamp, deadlines: &mut Deadlines) {
+        let Some(touched) = self.touched.get_mut(&seq) else { return };
+        let (slot, before) = (touched.slot, touched.phase);
+        self.left_phase(slot, before);
+        self.counts.delayed += 1;
+        deadlines.insert(until, Due::Message(self.id, seq));
+        self.enter_phase(seq, slot, Phase::Delayed { until });
+    }
+
+    fn enter_phase(&mut self, seq: Seq, slot: Slot, phase: Phase) {
+        if let Some(touched) = self.touched.get_mut(&seq) {
+            touched.phase = phase;
+        }
+        if let Lanes::Fifo(groups) = &mut self.lanes {
+            groups.refresh(slot.lane, &self.touched);
+        }
+    }
+
+    /// A touched message comes in from another queue, ready.
+    pub(super) fn insert_moved(&mut self, seq: Seq, mut touched: Touched, slot: Slot) {
+        touched.slot = slot;
+        // What it was before does not count here: it is put into its phase below.
+        touched.phase = Phase::Delayed { until: touched.retained_from };
+        self.counts.delayed += 1;
+        self.ages.insert((touched.retained_from, seq));
+        self.touched.insert(seq, touched);
+        if let Lanes::Fifo(groups) = &mut self.lanes {
+            groups.touch(slot.lane, seq);
+        }
+        self.make_ready(seq, false);
+    }
+
+    /// Takes a message out for good, with all its deadlines; what it was if it was touched.
+    pub(super) fn remove(&mut self, seq: Seq, deadlines: &mut Deadlines) -> Option<Touched> {
+        if let Some(touched) = self.touched.remove(&seq) {
+            self.ages.remove(&(touched.retained_from, seq));
+            self.left_phase(touched.slot, touched.phase);
+            if let Some(until) = touched.until() {
+                deadlines.remove(until, Due::Message(self.id, seq));
+            }
+            if let Some(at) = touched.expires_at {
+                deadlines.remove(at, Due::Expiry(self.id, seq));
+            }
+            if let Lanes::Fifo(groups) = &mut self.lanes {
+                groups.untouch(touched.slot.lane, seq);
+                groups.refresh(touched.slot.lane, &self.touched);
+            }
+            self.lanes.leave(touched.slot);
+            return Some(touched);
+        }
+        let (waiting, slot) = self.remove_untouched(seq)?;
+        let mortal = self.mortal.remove(&seq).map(|(at, _)| at);
+        if let Some(at) = mortal {
+            deadlines.remove(at, Due::Expiry(self.id, seq));
+        }
+        if let Lanes::Fifo(groups) = &mut self.lanes {
+            groups.refresh(slot.lane, &self.touched);
+        }
+        self.lanes.leave(slot);
+        let mut touched = Touched::new(
+            slot,
+            waiting.sent_at,
+            waiting.size,
+            Phase::Ready { turn: Turn::default() },
+        );
+        touched.expires_at = mortal;
         Some(touched)
     }
 
-    /// Makes a touched message ready, behind all others that returned.
-    pub(super) fn make_ready(&mut self, seq: Seq) {
-        let turn = self.returned.last_key_value().map_or(Turn(0), |(Turn(last), _)| Turn(last + 1));
-        self.put_ready(seq, turn);
-    }
-
-    /// Makes a touched message ready, in front of all others that returned.
-    pub(super) fn make_ready_first(&mut self, seq: Seq) {
-        let turn =
-            self.returned.first_key_value().map_or(Turn(0), |(Turn(first), _)| Turn(first - 1));
-        self.put_ready(seq, turn);
-    }
-
-    fn put_ready(&mut self, seq: Seq, turn: Turn) {
-        let Some(touched) = self.touched.get_mut(&seq) else { return };
-        match touched.phase {
-            Phase::Delayed { .. } => self.delayed_count -= 1,
-            Phase::InFlight { .. } => self.in_flight_count -= 1,
-            Phase::Ready { turn } => drop(self.returned.remove(&turn)),
+    fn remove_untouched(&mut self, seq: Seq) -> Option<(Waiting, Slot)> {
+        if let Some(slot) = self.slot_of_waiting(seq) {
+            let waiting = self.lanes.remove_waiting(slot, seq)?;
+            self.counts.waiting -= 1;
+            return Some((waiting, slot));
         }
-        touched.phase = Phase::Ready { turn };
-        self.returned.insert(turn, seq);
+        let Lanes::Fifo(groups) = &mut self.lanes else { return None };
+        let (waiting, lane) = groups.remove_upcoming(seq)?;
+        Some((waiting, Slot { lane, priority: PRIORITY_DEFAULT }))
     }
 
-    /// Takes a touched message out for good; when its lease or delay would have ended, if it had
-    /// one.
-    pub(super) fn remove_touched(&mut self, seq: Seq) -> Option<Timestamp> {
-        match self.touched.remove(&seq)?.phase {
-            Phase::Delayed { until } => {
-                self.delayed_count -= 1;
-                Some(until)
-            }
-            Phase::InFlight { until } => {
-                self.in_flight_count -= 1;
-                Some(until)
+    /// Where a message waits: nearly always it is the first of its lane.
+    pub(super) fn slot_of_waiting(&self, seq: Seq) -> Option<Slot> {
+        let known = self.lanes.front_slot(seq);
+        known.or_else(|| {
+            let before = Seq::new(seq.get().checked_sub(1)?);
+            let found = self.lanes.waiting_after(None, before, 1);
+            found.into_iter().find(|(waiting, _)| waiting.seq == seq).map(|(_, slot)| slot)
+        })
+    }
+
+    /// Counts and orders without a message that was in this phase.
+    fn left_phase(&mut self, slot: Slot, phase: Phase) {
+        match phase {
+            Phase::Delayed { .. } => self.counts.delayed -= 1,
+            Phase::InFlight { .. } => {
+                self.counts.in_flight -= 1;
+                if let Lanes::Standard(tenants) = &mut self.lanes {
+                    tenants.unleased(slot);
+                }
             }
             Phase::Ready { turn } => {
-                self.returned.remove(&turn);
-                None
+                self.counts.returned -= 1;
+                if let Lanes::Standard(tenants) = &mut self.lanes {
+                    tenants.take_returned(slot, turn);
+                }
             }
-        }
-    }
-}
-
-impl Touched {
-    pub(super) fn new(sent_at: Timestamp, size: u32, phase: Phase) -> Self {
-        Self {
-            sent_at,
-            size,
-            receive_count: 0,
-            first_received_at: Timestamp::ZERO,
-            leased_at: Timestamp::ZERO,
-            nonce: Nonce::default(),
-            phase,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::{State, queue::Queue};
-use crate::types::{Leased, Millis, QueueCounts, QueueId, QueueName, QueueView, Rejection, Seq};
+use crate::types::{QueueCounts, QueueName, QueueView, Rejection};
 
 impl State {
     /// One queue.
@@ -19,35 +19,41 @@ impl State {
         after: Option<&QueueName>,
         count_max: usize,
     ) -> (Vec<QueueView>, bool) {
+        let matching = self
+            .after(after)
+            .skip_while(|queue| queue.name.as_str() < prefix)
+            .take_while(|queue| queue.name.as_str().starts_with(prefix));
+        self.page(matching, count_max)
+    }
+
+    /// Up to `count_max` queues after `after` whose dead letters go to this queue, and whether there
+    /// are more.
+    pub fn dead_letter_sources(
+        &self,
+        name: &QueueName,
+        after: Option<&QueueName>,
+        count_max: usize,
+    ) -> Result<(Vec<QueueView>, bool), Rejection> {
+        self.named(name)?;
+        let sources = self.after(after).filter(|queue| {
+            let redrive = queue.settings.redrive.as_ref();
+            redrive.is_some_and(|redrive| redrive.dead_letter_queue == *name)
+        });
+        Ok(self.page(sources, count_max))
+    }
+
+    fn after(&self, after: Option<&QueueName>) -> impl Iterator<Item = &Queue> {
         let start = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.clone()));
-        let mut matching = self
-            .names
-            .range((start, Bound::Unbounded))
-            .skip_while(|(name, _)| name.as_str() < prefix)
-            .take_while(|(name, _)| name.as_str().starts_with(prefix))
-            .map(|(_, id)| &self.queues[id]);
-        let page = matching.by_ref().take(count_max).map(|queue| self.view(queue)).collect();
-        (page, matching.next().is_some())
+        self.names.range((start, Bound::Unbounded)).map(|(_, id)| &self.queues[id])
     }
 
-    /// A leased message as its receive tells it; `None` if it is not there.
-    pub fn leased(&self, queue: QueueId, seq: Seq) -> Option<Leased> {
-        let touched = self.queues.get(&queue)?.touched.get(&seq)?;
-        let super::queue::Phase::InFlight { until } = touched.phase else { return None };
-        Some(Leased {
-            queue,
-            seq,
-            nonce: touched.nonce,
-            until,
-            sent_at: touched.sent_at,
-            first_received_at: touched.first_received_at,
-            receive_count: touched.receive_count,
-        })
-    }
-
-    /// A queue's incarnation, and how long its receives wait unless they say.
-    pub fn receive_wait(&self, name: &QueueName) -> Result<(QueueId, Millis), Rejection> {
-        self.named(name).map(|queue| (queue.id, queue.settings.receive_wait))
+    fn page<'a>(
+        &self,
+        mut queues: impl Iterator<Item = &'a Queue>,
+        count_max: usize,
+    ) -> (Vec<QueueView>, bool) {
+        let page = queues.by_ref().take(count_max).map(|queue| self.view(queue)).collect();
+        (page, queues.next().is_some())
     }
 
     fn view(&self, queue: &Queue) -> QueueView {
@@ -57,12 +63,14 @@ impl State {
             settings: queue.settings.clone(),
             counts: QueueCounts {
                 ready: queue.ready_count(),
-                delayed: queue.delayed_count,
-                in_flight: queue.in_flight_count,
-                oldest_age: queue.oldest_sent_at().map(|sent_at| self.now.since(sent_at)),
+                delayed: queue.counts.delayed + queue.upcoming_count(),
+                in_flight: queue.counts.in_flight,
+                oldest_age: queue.oldest().map(|oldest| self.now.since(oldest)),
             },
             created_at: queue.created_at,
             modified_at: queue.modified_at,
+            sends_paused: queue.sends_paused,
+            receives_paused: queue.receives_paused,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why the broker refuses: a closed list, worded once, mapped once for each protocol.
 
-use super::{Millis, NameError, QueueName, limits::QUOTED_CHARS_MAX};
+use super::{Millis, NameError, QueueName, TaskId, limits::QUOTED_CHARS_MAX};
 
 /// A refusal. It changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +110,9 @@ pub enum Rejection {
         /// The limit.
         max: Millis,
     },
+    /// The lease of a receipt handle of a FIFO queue is over.
+    #[error("the receipt handle has expired")]
+    ReceiptHandleExpired,
     /// The queue was purged a short while ago.
     #[error(
         "queue {queue} was purged less than {} ago; again in {retry_after}",
@@ -120,6 +123,88 @@ pub enum Rejection {
         queue: QueueName,
         /// When it can be purged again.
         retry_after: Millis,
+    },
+    /// The queue's sends or receives are paused.
+    #[error("the {what} of queue {queue} are paused; `queue resume` lets them go on")]
+    QueuePaused {
+        /// The queue.
+        queue: QueueName,
+        /// `sends` or `receives`.
+        what: &'static str,
+    },
+    /// A field that this kind of queue does not have.
+    #[error("{field} is not for queue {queue}: {problem}")]
+    NotForThisKind {
+        /// The queue.
+        queue: QueueName,
+        /// The field of the request.
+        field: &'static str,
+        /// Why not, and what would be right.
+        problem: &'static str,
+    },
+    /// A FIFO send has nothing by which duplicates would be known.
+    #[error(
+        "the queue should either have content_deduplication enabled or deduplication_id provided \
+         explicitly"
+    )]
+    DeduplicationIdMissing {
+        /// The queue.
+        queue: QueueName,
+    },
+    /// More deduplication ids count than the broker keeps.
+    #[error(
+        "queue {queue} has {ids_max} deduplication ids of the last 5 minutes, which is its limit; \
+         again in {retry_after}"
+    )]
+    TooManyDeduplicationIds {
+        /// The queue.
+        queue: QueueName,
+        /// The limit.
+        ids_max: u64,
+        /// When the oldest stops counting.
+        retry_after: Millis,
+    },
+    /// A dead-letter queue does not take dead letters of this queue, or would send them in a circle.
+    #[error("{dead_letter_queue} cannot be the dead-letter queue of {queue}: {problem}")]
+    DeadLetterQueue {
+        /// The source.
+        queue: QueueName,
+        /// The target.
+        dead_letter_queue: QueueName,
+        /// Why not.
+        problem: &'static str,
+    },
+    /// A step of a transact cannot be done, so none was.
+    #[error("steps[{index}]: {source}")]
+    Step {
+        /// Which step, counted from 0.
+        index: usize,
+        /// Why not.
+        source: Box<Rejection>,
+    },
+    /// Two steps of a transact are about one message.
+    #[error("it is about the same message as steps[{other}]; one transact takes a message once")]
+    SameMessage {
+        /// The step before.
+        other: usize,
+    },
+    /// The source of a move task takes no part in redrive.
+    #[error("queue {queue} is no queue's dead-letter queue; name a target queue")]
+    NotADeadLetterQueue {
+        /// The queue.
+        queue: QueueName,
+    },
+    /// A move task of this source is running.
+    #[error("a move task of queue {queue} is running; one at a time")]
+    MoveTaskRunning {
+        /// The source queue.
+        queue: QueueName,
+    },
+    /// There is no such move task, or it has ended.
+    #[error("there is no move task {task} that runs")]
+    MoveTaskNotFound {
+        /// Its id.
+        task: TaskId,
     },
     /// More requests or bytes are under way than the broker holds.
     #[error("the broker has {what} under way, which is its limit; try again")]

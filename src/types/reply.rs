@@ -1,7 +1,8 @@
 //! What the broker answers.
 
 use super::{
-    LeaseRef, Millis, Nonce, QueueId, QueueName, QueueSettings, Rejection, Seq, Timestamp,
+    Browsed, LeaseRef, Millis, MoveTaskView, Nonce, QueueId, QueueName, QueueSettings, Rejection,
+    Seq, TaskId, Timestamp,
 };
 
 /// The answer to a command that was not refused. Lists hold one item for each entry, in order.
@@ -26,13 +27,62 @@ pub enum Reply {
     Deleted(Vec<Result<DeleteOutcome, Rejection>>),
     /// The outcome of each change: when the lease ends now.
     VisibilityChanged(Vec<Result<Timestamp, Rejection>>),
+    /// The outcome of each cancellation.
+    Cancelled(Vec<Result<CancelOutcome, Rejection>>),
+    /// What each step of a transact did; all of them did it.
+    Transacted(Vec<StepOutcome>),
+    /// A page of messages.
+    Browsed {
+        /// In ascending order of seq.
+        messages: Vec<Browsed>,
+        /// Up to where the page looked; `None` if there is nothing behind it.
+        next: Option<Seq>,
+    },
+    /// A move task was started; with no id, only counted.
+    MoveStarted {
+        /// The task.
+        task: Option<TaskId>,
+        /// How many messages there are to look at.
+        to_move_count: u64,
+    },
+    /// Move tasks, the newest first.
+    Moves(Vec<MoveTaskView>),
+    /// A move task will end; so many messages it has moved.
+    MoveCancelling {
+        /// How many.
+        moved_count: u64,
+    },
 }
 
 /// An accepted message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// The message.
+    /// The message; the first of its kind, if it is a duplicate.
     pub seq: Seq,
+    /// Whether it is a duplicate: nothing was accepted this time.
+    pub is_duplicate: bool,
+}
+
+/// What a cancellation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// The message waited for its time and is gone.
+    Cancelled,
+    /// The message is ready or in flight already; it was left alone.
+    TooLate,
+    /// There is no such message in the queue.
+    NotFound,
+}
+
+/// What one step of a transact did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// A message was accepted.
+    Sent(Sent),
+    /// A message was deleted.
+    Deleted,
+    /// A lease ends at this time.
+    VisibilityChanged(Timestamp),
 }
 
 /// A message as one receive has it.
@@ -52,6 +102,8 @@ pub struct Leased {
     pub first_received_at: Timestamp,
     /// How often it has been received, this receive counted.
     pub receive_count: u32,
+    /// The queue that it came from as a dead letter, if it is one.
+    pub dead_letter_source: Option<QueueId>,
 }
 
 /// What a delete did.
@@ -80,6 +132,10 @@ pub struct QueueView {
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub modified_at: Timestamp,
+    /// Whether its sends are refused.
+    pub sends_paused: bool,
+    /// Whether its receives are refused.
+    pub receives_paused: bool,
 }
 
 /// How many messages a queue has; exact.

@@ -1,0 +1,251 @@
+//! The order of a standard queue: the highest priority first, and within it fair to tenants.
+//!
+//! A tenant is a group id, or no group id. Tenants with messages take turns. One that has more than
+//! its share in flight is noisy: its messages go after those of all others, and of noisy tenants the
+//! one with the least in flight goes first. At most nine can have more than a tenth, so that passing
+//! them over costs nothing at any number of tenants.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+};
+
+use slab::Slab;
+
+use super::{Lane, Slot};
+use crate::{
+    state::{
+        backlog::{Backlog, Waiting},
+        touched::Turn,
+    },
+    types::{
+        GroupId, Seq,
+        limits::{NOISY_IN_FLIGHT_MIN, NOISY_SHARE},
+    },
+};
+
+/// All tenants of one queue.
+#[derive(Default)]
+pub(in crate::state) struct Tenants {
+    tenants: Slab<Tenant>,
+    by_group: BTreeMap<Option<GroupId>, Lane>,
+    /// For each priority, the highest first: who has messages that can be received, in turn.
+    rotations: BTreeMap<Reverse<u8>, BTreeMap<Turn, Lane>>,
+    /// The first waiting message of every backlog.
+    fronts: BTreeMap<Seq, Slot>,
+    in_flight_count: u64,
+}
+
+#[derive(Default)]
+struct Tenant {
+    group: Option<GroupId>,
+    /// All of its messages, whatever their state.
+    message_count: u64,
+    in_flight_count: u64,
+    /// What can be received, by priority.
+    shelves: BTreeMap<u8, Shelf>,
+}
+
+/// Messages of one tenant and priority that can be received. Never empty.
+#[derive(Default)]
+struct Shelf {
+    /// Those that were never received.
+    backlog: Backlog,
+    /// Those that came back, in the order in which they did.
+    returned: BTreeMap<Turn, Seq>,
+    /// Whether the next receive looks at `returned` first: the two take turns, so that neither a
+    /// deep backlog nor a message that comes back for ever starves the other.
+    prefers_returned: bool,
+    turn: Turn,
+}
+
+impl Shelf {
+    fn is_empty(&self) -> bool {
+        self.backlog.front().is_none() && self.returned.is_empty()
+    }
+
+    fn head(&self) -> Option<Seq> {
+        let waiting = self.backlog.front().map(|waiting| waiting.seq);
+        let returned = self.returned.first_key_value().map(|(_, seq)| *seq);
+        if self.prefers_returned { returned.or(waiting) } else { waiting.or(returned) }
+    }
+}
+
+impl Tenants {
+    pub(super) fn enter(&mut self, group: Option<&GroupId>) -> Lane {
+        let lane = match self.by_group.get(&group.cloned()) {
+            Some(lane) => *lane,
+            None => {
+                let tenant = Tenant { group: group.cloned(), ..Tenant::default() };
+                let lane = lane(self.tenants.insert(tenant));
+                self.by_group.insert(group.cloned(), lane);
+                lane
+            }
+        };
+        self.tenant(lane).message_count += 1;
+        lane
+    }
+
+    pub(super) fn leave(&mut self, lane: Lane) {
+        let tenant = self.tenant(lane);
+        tenant.message_count -= 1;
+        if tenant.message_count == 0 {
+            let tenant = self.tenants.remove(lane.0 as usize);
+            self.by_group.remove(&tenant.group);
+        }
+    }
+
+    pub(super) fn group(&self, lane: Lane) -> Option<&GroupId> {
+        self.tenants.get(lane.0 as usize)?.group.as_ref()
+    }
+
+    pub(super) fn lane_of(&self, group: &GroupId) -> Option<Lane> {
+        self.by_group.get(&Some(group.clone())).copied()
+    }
+
+    pub(super) fn front_slot(&self, seq: Seq) -> Option<Slot> {
+        self.fronts.get(&seq).copied()
+    }
+
+    pub(super) fn oldest_waiting(&self) -> Option<(Waiting, Slot)> {
+        let (_, slot) = self.fronts.first_key_value()?;
+        Some((*self.front_waiting(*slot)?, *slot))
+    }
+
+    pub(super) fn front_waiting(&self, slot: Slot) -> Option<&Waiting> {
+        self.tenants.get(slot.lane.0 as usize)?.shelves.get(&slot.priority)?.backlog.front()
+    }
+
+    /// The message that a receive takes next.
+    pub(in crate::state) fn choose(&self) -> Option<Seq> {
+        let (Reverse(priority), rotation) = self.rotations.first_key_value()?;
+        let quiet = rotation.values().find(|lane| !self.is_noisy(**lane));
+        let least = || rotation.values().min_by_key(|lane| self.in_flight(**lane));
+        let lane = quiet.or_else(least)?;
+        self.tenants[lane.0 as usize].shelves.get(priority)?.head()
+    }
+
+    fn in_flight(&self, lane: Lane) -> u64 {
+        self.tenants[lane.0 as usize].in_flight_count
+    }
+
+    fn is_noisy(&self, lane: Lane) -> bool {
+        let own = self.in_flight(lane);
+        own >= NOISY_IN_FLIGHT_MIN && own * NOISY_SHARE > self.in_flight_count
+    }
+
+    pub(in crate::state) fn push_waiting(&mut self, slot: Slot, waiting: Waiting) {
+        let shelf = self.shelf(slot);
+        let is_front = shelf.backlog.front().is_none();
+        shelf.backlog.push_back(waiting);
+        if is_front {
+            self.fronts.insert(waiting.seq, slot);
+        }
+    }
+
+    /// A touched message becomes ready: its place among those that returned.
+    pub(in crate::state) fn put_returned(&mut self, slot: Slot, seq: Seq, first: bool) -> Turn {
+        let returned = &mut self.shelf(slot).returned;
+        let turn = if first {
+            Turn::before(returned.first_key_value().map(|(turn, _)| *turn))
+        } else {
+            Turn::behind(returned.last_key_value().map(|(turn, _)| *turn))
+        };
+        returned.insert(turn, seq);
+        turn
+    }
+
+    /// A touched message is ready no more.
+    pub(in crate::state) fn take_returned(&mut self, slot: Slot, turn: Turn) {
+        let Some(shelf) = self.tenant(slot.lane).shelves.get_mut(&slot.priority) else { return };
+        shelf.returned.remove(&turn);
+        shelf.prefers_returned = false;
+        self.tidy(slot);
+    }
+
+    pub(super) fn remove_waiting(&mut self, slot: Slot, seq: Seq) -> Option<Waiting> {
+        let tenant = self.tenants.get_mut(slot.lane.0 as usize)?;
+        let shelf = tenant.shelves.get_mut(&slot.priority)?;
+        let is_front = shelf.backlog.front().is_some_and(|front| front.seq == seq);
+        let waiting = if is_front { shelf.backlog.pop_front() } else { shelf.backlog.remove(seq) }?;
+        shelf.prefers_returned = true;
+        if is_front {
+            let next = shelf.backlog.front().map(|front| front.seq);
+            self.fronts.remove(&seq);
+            self.fronts.extend(next.map(|next| (next, slot)));
+        }
+        self.tidy(slot);
+        Some(waiting)
+    }
+
+    /// A message of the lane was leased. Who was served goes to the back.
+    pub(in crate::state) fn leased(&mut self, slot: Slot) {
+        self.tenant(slot.lane).in_flight_count += 1;
+        self.in_flight_count += 1;
+        let tenant = &mut self.tenants[slot.lane.0 as usize];
+        let Some(shelf) = tenant.shelves.get_mut(&slot.priority) else { return };
+        if let Some(rotation) = self.rotations.get_mut(&Reverse(slot.priority))
+            && rotation.len() > 1
+        {
+            rotation.remove(&shelf.turn);
+            shelf.turn = Turn::behind(rotation.last_key_value().map(|(turn, _)| *turn));
+            rotation.insert(shelf.turn, slot.lane);
+        }
+    }
+
+    /// A lease of a message of the lane has ended.
+    pub(in crate::state) fn unleased(&mut self, slot: Slot) {
+        self.tenant(slot.lane).in_flight_count -= 1;
+        self.in_flight_count -= 1;
+    }
+
+    pub(super) fn each_backlog(&self, visit: &mut dyn FnMut(Slot, &Backlog)) {
+        for (lane_no, tenant) in &self.tenants {
+            for (priority, shelf) in &tenant.shelves {
+                visit(Slot { lane: lane(lane_no), priority: *priority }, &shelf.backlog);
+            }
+        }
+    }
+
+    /// Empties everything; what waited, to be freed at leisure.
+    pub(in crate::state) fn take_all(&mut self) -> VecDeque<Backlog> {
+        let taken = std::mem::take(self);
+        let shelves = taken.tenants.into_iter().flat_map(|(_, tenant)| tenant.shelves);
+        shelves.map(|(_, shelf)| shelf.backlog).collect()
+    }
+
+    fn tenant(&mut self, lane: Lane) -> &mut Tenant {
+        &mut self.tenants[lane.0 as usize]
+    }
+
+    /// The shelf of a slot, in the rotation from when it is made.
+    fn shelf(&mut self, slot: Slot) -> &mut Shelf {
+        let tenant = &mut self.tenants[slot.lane.0 as usize];
+        tenant.shelves.entry(slot.priority).or_insert_with(|| {
+            let rotation = self.rotations.entry(Reverse(slot.priority)).or_default();
+            let turn = Turn::behind(rotation.last_key_value().map(|(turn, _)| *turn));
+            rotation.insert(turn, slot.lane);
+            Shelf { turn, ..Shelf::default() }
+        })
+    }
+
+    /// Takes a shelf that is empty out of the rotation.
+    fn tidy(&mut self, slot: Slot) {
+        let tenant = &mut self.tenants[slot.lane.0 as usize];
+        if tenant.shelves.get(&slot.priority).is_none_or(|shelf| !shelf.is_empty()) {
+            return;
+        }
+        if let Some(shelf) = tenant.shelves.remove(&slot.priority)
+            && let Some(rotation) = self.rotations.get_mut(&Reverse(slot.priority))
+        {
+            rotation.remove(&shelf.turn);
+            if rotation.is_empty() {
+                self.rotations.remove(&Reverse(slot.priority));
+            }
+        }
+    }
+}
+
+fn lane(number: usize) -> Lane {
+    Lane(u32::try_from(number).expect("a queue has far less than four billion lanes"))
+}
