@@ -136,7 +136,10 @@ impl<W: Waiter> Owner<W> {
     /// The first frame after a start: it puts the broker's time on record, holds or releases
     /// retention, and must be durable before anything is served.
     pub fn begin(&mut self, now: Timestamp, hold: Option<Record>) {
-        self.pass_time(now);
+        // Retention is held at the last time that is not in doubt: by the doubtful time, what it
+        // is to protect would have expired.
+        let is_held = hold == Some(Record::RetentionHeld);
+        self.pass_time(if is_held { self.state.now() } else { now });
         self.commit(&hold.unwrap_or(Record::Tick));
     }
 

@@ -12,5 +12,7 @@ mod crash;
 //mod layering;
 /// Random scripts against a simple model of standard queues.
 //mod model;
+/// Starts after a long time, and with a clock that is in doubt.
+mod restarts;
 /// The little language that the corpus is written in, and what runs it.
 mod script;

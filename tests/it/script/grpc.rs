@@ -161,8 +161,9 @@ impl Driver for GrpcDriver {
     }
 
     fn arrived(&mut self, expected: usize) -> Vec<(String, Outcome)> {
-        let polls = std::mem::take(&mut self.polls);
-        let (mut arrived, mut waiting) = (Vec::new(), polls);
+        let mut waiting = std::mem::take(&mut self.polls);
+        let labels: Vec<String> = waiting.iter().map(|(label, _)| label.clone()).collect();
+        let mut arrived = Vec::new();
         let all_there = async {
             loop {
                 let is_done = |(_, task): &mut (String, JoinHandle<Outcome>)| task.is_finished();
@@ -178,6 +179,8 @@ impl Driver for GrpcDriver {
         let there = self.runtime.block_on(async { timeout(PATIENCE, all_there).await });
         assert!(there.is_ok(), "a poll is not answered");
         self.polls = waiting;
+        // Answers that were released together may come in any order.
+        arrived.sort_by_key(|(label, _)| labels.iter().position(|known| known == label));
         arrived
     }
 
