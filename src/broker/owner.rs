@@ -226,6 +226,8 @@ impl<W: Waiter> Owner<W> {
             return;
         }
         self.pass_time(now);
+        // What time has made ready is for those who wait already.
+        self.serve_woken();
         if let Some(request) = self.execute(request) {
             self.deferred.push_back(request);
         }
@@ -309,6 +311,7 @@ impl<W: Waiter> Owner<W> {
     fn take_deferred(&mut self, now: Timestamp) {
         while let Some(request) = self.deferred.pop_front() {
             self.pass_time(now);
+            self.serve_woken();
             if let Some(request) = self.execute(request) {
                 self.deferred.push_front(request);
                 break;

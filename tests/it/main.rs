@@ -16,3 +16,5 @@ mod crash;
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.
 mod script;
+/// Who is served when time leaps.
+mod waits;
