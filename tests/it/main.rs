@@ -9,7 +9,7 @@ mod crash;
 /// Bytes that every later version must read.
 //mod golden;
 /// How the sources are kept: which room may use which, and what a file may look like.
-//mod layering;
+mod layering;
 /// Random scripts against a simple model of standard queues.
 //mod model;
 /// Starts after a long time, and with a clock that is in doubt.
