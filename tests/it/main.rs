@@ -6,6 +6,8 @@ mod broker;
 mod corpus;
 /// Every crash and every failing disk operation of small workloads, judged by a history checker.
 mod crash;
+/// The worked example of docs/FORMAT.md, read by the crate and written by it.
+mod format_doc;
 /// Bytes that every later version must read.
 //mod golden;
 /// How the sources are kept: which room may use which, and what a file may look like.

@@ -1,6 +1,6 @@
 //! `ledgerq send`: one message, or one for each line of a file.
 
-#![expect(clippy::disallowed_types, reason = "the lines to send are in the user's file")]
+#![expect(clippy::disallowed_types, reason = "the files are the user's, not the broker's")]
 
 mod lines;
 mod pipeline;

@@ -152,7 +152,7 @@ impl Session {
         let disk = self.disk.kill();
         if is_dead {
             // The process ended on the way, and this is what it left.
-            return Err(StartError::Prepare(std::io::ErrorKind::Interrupted.into()));
+            return Err(StartError::NoSpace { segment_bytes: 0 });
         }
         self.disk = if kind == 2 { disk.crash(&mut keep_none()) } else { disk };
         self.history.push(Event::Ended);
