@@ -9,7 +9,7 @@ mod crash;
 /// The worked example of docs/FORMAT.md, read by the crate and written by it.
 mod format_doc;
 /// Bytes that every later version must read.
-//mod golden;
+mod golden;
 /// How the sources are kept: which room may use which, and what a file may look like.
 mod layering;
 /// Random scripts against a simple model of standard queues.
