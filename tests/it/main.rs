@@ -13,7 +13,7 @@ mod golden;
 /// How the sources are kept: which room may use which, and what a file may look like.
 mod layering;
 /// Random scripts against a simple model of standard queues.
-//mod model;
+mod model;
 /// Starts after a long time, and with a clock that is in doubt.
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.
