@@ -8,8 +8,8 @@ const LINE_CHARS_MAX: usize = 100;
 const DIRS: [&str; 3] = ["src", "tests", "benches"];
 
 /// Lines that a check finds fault with.
-fn faults(mut check: impl FnMut(&Source) -> Vec<String>) -> Vec<String> {
-    sources(&DIRS).iter().flat_map(|source| check(source)).collect()
+fn faults(check: impl FnMut(&Source) -> Vec<String>) -> Vec<String> {
+    sources(&DIRS).iter().flat_map(check).collect()
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn functions(code: &str) -> Vec<(usize, usize)> {
 }
 
 fn is_function(line: &str) -> bool {
-    let mut words = line.trim_start().split_whitespace();
+    let mut words = line.split_whitespace();
     words.by_ref().take(6).any(|word| word == "fn") && !line.trim_start().starts_with("let ")
 }
 

@@ -118,8 +118,8 @@ impl Pair {
                 self.broker.leap(Millis::new(millis));
                 self.model.advance(Millis::new(millis));
             }
-            Step::Kill => self.restart(self.broker.disk().kill()),
-            Step::PowerCut => self.restart(self.broker.disk().crash(&mut keep_none())),
+            Step::Kill => self.restart(&self.broker.disk().kill()),
+            Step::PowerCut => self.restart(&self.broker.disk().crash(&mut keep_none())),
         }
     }
 
@@ -127,9 +127,9 @@ impl Pair {
         self.broker.ask(command).expect("nobody waits")
     }
 
-    fn restart(&mut self, disk: SimDisk) {
+    fn restart(&mut self, disk: &SimDisk) {
         self.starts_count += 1;
-        self.broker = start(&disk, &self.clock, self.starts_count);
+        self.broker = start(disk, &self.clock, self.starts_count);
         self.broker.owner().state().check_all();
     }
 

@@ -71,7 +71,9 @@ fn decide(steps: &[Step]) -> (State, Vec<(Timestamp, Vec<Record>)>) {
                 state.decide_receive(&jobs(), *count_max, timeout, nonce).expect("it has no limit")
             }
         };
-        records.iter().for_each(|record| apply(&mut state, record));
+        for record in &records {
+            apply(&mut state, record);
+        }
         frames.push((now, records));
     }
     state.advance(now);
