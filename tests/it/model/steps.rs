@@ -38,12 +38,14 @@ fn step() -> impl Strategy<Value = Step> {
     let delay = prop_oneof![3 => Just(0), 1 => 0..30_000_u64];
     let millis = prop_oneof![4 => 0..20_000_u64, 2 => Just(30_000), 1 => 0..400_000_u64];
     prop_oneof![
-        8 => (vec(0..3_000_u16, 1..4), delay).prop_map(|(bodies, delay)| Step::Send { bodies, delay }),
+        8 => (vec(0..3_000_u16, 1..4), delay)
+            .prop_map(|(bodies, delay)| Step::Send { bodies, delay }),
         8 => (1..6_u64, timeout.clone())
             .prop_map(|(count_max, timeout)| Step::Receive { count_max, timeout }),
         6 => (vec(any::<usize>(), 1..4), any::<bool>())
             .prop_map(|(receipts, is_lenient)| Step::Delete { receipts, is_lenient }),
-        4 => (any::<usize>(), timeout).prop_map(|(receipt, timeout)| Step::Change { receipt, timeout }),
+        4 => (any::<usize>(), timeout)
+            .prop_map(|(receipt, timeout)| Step::Change { receipt, timeout }),
         1 => Just(Step::Purge),
         1 => (60..900_u64).prop_map(|seconds| Step::Retention { seconds }),
         3 => Just(Step::Show),
