@@ -2,11 +2,11 @@
 
 use ledgerq::{
     broker::start::{CLOCK_JUMP_MAX, Settings},
-    disk::SimDisk,
+    disk::{SimDisk, sim::keep_none},
     types::{Command, Millis, QueueName, Reply, SendEntry, SettingsPatch},
 };
 
-use crate::broker::{SimBroker, ToldClock, small_settings};
+use crate::broker::{BEGIN, SimBroker, ToldClock, small_settings};
 
 fn jobs() -> QueueName {
     QueueName::parse("jobs").expect("a good name")
@@ -58,4 +58,25 @@ fn a_start_a_week_later_lets_messages_expire() {
     clock.set(clock.now().after(CLOCK_JUMP_MAX));
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
     assert_eq!(ready(&mut broker), 0);
+}
+
+#[test]
+fn what_a_client_saw_of_the_time_stays_when_the_clock_steps_back() {
+    let clock = ToldClock::new();
+    let disk = SimDisk::new();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    let settings = SettingsPatch::default();
+    broker.ask(Command::CreateQueue { queue: jobs(), settings }).expect("it is answered");
+    let payload = ledgerq::broker::Handle::payload(&[], "late".into());
+    let entries = vec![SendEntry { payload, delay: Some(Millis::from_secs(10)) }];
+    broker.ask(Command::Send { queue: jobs(), entries }).expect("it is answered");
+    // The idle owner has proved the send; from here on only time passes.
+    broker.advance(Millis::from_secs(1));
+    broker.leap(Millis::from_secs(9));
+    assert_eq!(ready(&mut broker), 1, "the delay has passed");
+
+    clock.set(BEGIN);
+    let disk = disk.crash(&mut keep_none());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    assert_eq!(ready(&mut broker), 1, "a client was told so");
 }
