@@ -133,7 +133,7 @@ impl Refusal {
     }
 }
 
-/// The sentence, the fields that it does not name itself, and when to try again.
+/// The sentence, what it does not say itself of a field, and when to try again.
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut line = self.message.replace(['\n', '\r'], " ");
@@ -141,11 +141,9 @@ impl std::fmt::Display for Refusal {
             line = format!("the server refused: {}", self.code.description());
         }
         for (field, description) in &self.violations {
-            if !line.contains(field.as_str()) {
-                write!(line, "; {field}")?;
-            }
+            // A ledgerq server says it all in the sentence already.
             if !line.contains(description.as_str()) {
-                write!(line, ": {}", description.replace(['\n', '\r'], " "))?;
+                write!(line, "; {field}: {}", description.replace(['\n', '\r'], " "))?;
             }
         }
         if let Some(after) = self.retry_after {
