@@ -94,7 +94,7 @@ fn going_on(error: Error, told: &mut Option<String>) -> Result<(), Failure> {
     let passes = match &error {
         Error::Unreachable { .. } | Error::Lost { .. } => true,
         Error::Refused(refusal) => refusal.retry_after.is_some(),
-        Error::Address { .. } | Error::Answer(_) => false,
+        Error::Address { .. } | Error::NoAuthority { .. } | Error::Answer(_) => false,
     };
     if !passes {
         return Err(error.into());
