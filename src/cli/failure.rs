@@ -67,7 +67,9 @@ impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let exit = match &error {
             LogError::Corrupt { .. } | LogError::Refused { .. } => Exit::Corrupt,
-            LogError::SyncFailed { .. } | LogError::Poisoned => Exit::SyncFailed,
+            LogError::SyncFailed { .. }
+            | LogError::Poisoned
+            | LogError::Io { operation: "sync", .. } => Exit::SyncFailed,
             LogError::SegmentBytes { .. } => Exit::Config,
             LogError::Io { .. } | LogError::NewerFormat { .. } | LogError::ForeignFiles { .. } => {
                 Exit::CannotStart
