@@ -6,6 +6,8 @@ mod broker;
 mod corpus;
 /// Every crash and every failing disk operation of small workloads, judged by a history checker.
 mod crash;
+/// A full disk: what is refused, what goes on, and that it ends by itself.
+mod disk_full;
 /// The worked example of docs/FORMAT.md, read by the crate and written by it.
 mod format_doc;
 /// Bytes that every later version must read.
