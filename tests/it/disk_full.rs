@@ -31,8 +31,8 @@ fn receive(broker: &mut SimBroker) -> Vec<Leased> {
     }
 }
 
-fn delete(broker: &mut SimBroker, leased: &Leased) {
-    let (leases, mode) = (vec![leased.lease()], DeleteMode::Fenced);
+fn delete(broker: &mut SimBroker, message: &Leased) {
+    let (leases, mode) = (vec![message.lease()], DeleteMode::Fenced);
     let told = broker.ask(Command::Delete { queue: jobs(), leases, mode });
     let reply = told.expect("it is answered").reply;
     assert_eq!(reply, Ok(Reply::Deleted(vec![Ok(DeleteOutcome::Deleted)])));
