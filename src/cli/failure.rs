@@ -47,7 +47,7 @@ impl Failure {
 impl From<client::Error> for Failure {
     fn from(error: client::Error) -> Self {
         let exit = match &error {
-            client::Error::Address { .. } => Exit::Usage,
+            client::Error::Address { .. } | client::Error::NoAuthority { .. } => Exit::Usage,
             client::Error::Unreachable { .. } => Exit::Unreachable,
             client::Error::Lost { .. } | client::Error::Refused(_) | client::Error::Answer(_) => {
                 Exit::Refused
