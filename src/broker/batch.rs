@@ -68,13 +68,14 @@ impl<W> Batch<W> {
         self.only_ticks &= matches!(record, Record::Tick);
     }
 
-    pub(super) fn push_message(&mut self, record: &Record, seq: Seq, payload: Payload) {
+    /// A record that accepts messages, the first of them `seq`, with their payloads in order.
+    pub(super) fn push_messages(&mut self, record: &Record, seq: Seq, payloads: Vec<Payload>) {
         self.push(record);
         if self.payloads.is_empty() {
             self.first_seq = seq;
         }
-        self.payload_bytes += payload.stored_bytes();
-        self.payloads.push(payload);
+        self.payload_bytes += payloads.iter().map(Payload::stored_bytes).sum::<u64>();
+        self.payloads.extend(payloads);
     }
 
     pub(super) fn hold(&mut self, waiter: W, answer: Answer) {

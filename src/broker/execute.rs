@@ -1,23 +1,22 @@
-//! Carrying out one request: decide, log, apply, answer.
+//! Carrying out one request: decide, log, apply, answer. Receives and move tasks have files of
+//! their own.
 
-use super::{
-    Answer, Request, Waiter,
-    owner::{Mode, Owner},
-    parked::Poll,
-};
+use super::{Answer, Request, Waiter, owner::Owner, parked::Poll};
 use crate::{
-    state::DeleteDecision,
-    store::BodyRef,
+    state::{DeleteDecision, SendDecision},
     types::{
-        Command, DeleteMode, DeleteOutcome, LeaseRef, Millis, Nonce, QueueId, QueueName, Record,
-        Rejection, Reply, SendEntry, Sent, Seq, Timestamp, Unit, limits::RECEIVE_MAX,
+        Browse, CancelOutcome, Command, DeleteMode, DeleteOutcome, LeaseRef, Millis, MoveSpec,
+        QueueName, Record, Rejection, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
+        StepOutcome, TaskId, Timestamp, Unit, limits::ENTRIES_MAX,
     },
 };
 
-/// The most bytes of one record, apart from those of a queue's making, with its share of tables.
-const RECORD_BYTES_MAX: u64 = 64;
-/// The most bytes of the record that makes a queue.
-const QUEUE_RECORD_BYTES_MAX: u64 = 512;
+/// The most bytes of one record about a lease.
+pub(super) const RECORD_BYTES_MAX: u64 = 64;
+/// The most bytes of one record that accepts a message.
+const SEND_RECORD_BYTES_MAX: u64 = 256;
+/// The most bytes of a record about a queue or a task, apart from words of the operator's own.
+const QUEUE_RECORD_BYTES_MAX: u64 = 2560;
 
 impl<W: Waiter> Owner<W> {
     /// Carries out a request. Gives it back if the batch has no room for it.
@@ -35,39 +34,64 @@ impl<W: Waiter> Owner<W> {
             self.hold(waiter, Err(refused));
             return None;
         }
-        if let Command::Receive { queue, count_max, visibility_timeout, wait } = command {
-            let waiter = waiter?;
-            self.receive(Poll { queue, count_max, visibility_timeout, waiter }, wait);
-            return None;
+        match command {
+            Command::Receive { queue, options, wait } => {
+                self.receive(Poll { queue, options, waiter: waiter? }, wait);
+            }
+            Command::Browse(browse) => self.browse(waiter?, &browse),
+            Command::Move { task, messages, looked_to, more } => {
+                self.moved(task, messages, looked_to, more);
+            }
+            command => {
+                let reply = self.answer(command);
+                self.hold(waiter, reply);
+            }
         }
-        let reply = self.answer(command);
-        self.hold(waiter, reply);
         None
     }
 
     /// The size of the frame if the command were in it, at most.
     fn frame_bytes_with(&self, command: &Command) -> u64 {
-        let records = |count: usize| count as u64 * RECORD_BYTES_MAX;
+        let leases = |count: usize| self.batch.frame_bytes(0, 0, count as u64 * RECORD_BYTES_MAX);
+        let sends = |count: usize| {
+            let records = count as u64 * SEND_RECORD_BYTES_MAX;
+            self.batch.frame_bytes(count, command.payload_bytes(), records)
+        };
         match command {
-            Command::GetQueue { .. } | Command::ListQueues { .. } => 0,
-            Command::CreateQueue { .. }
-            | Command::UpdateQueue { .. }
-            | Command::DeleteQueue { .. }
-            | Command::PurgeQueue { .. } => self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX),
-            Command::Send { entries, .. } => {
-                let count = entries.len();
-                self.batch.frame_bytes(count, command.payload_bytes(), records(count))
+            Command::GetQueue { .. }
+            | Command::ListQueues { .. }
+            | Command::ListDeadLetterSources { .. }
+            | Command::Browse(_)
+            | Command::ListMoves { .. } => 0,
+            Command::CreateQueue { queue, settings } | Command::UpdateQueue { queue, settings } => {
+                let words = self.words_bytes(queue, settings);
+                self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX + words)
             }
-            Command::Receive { count_max, .. } => {
-                self.batch.frame_bytes(0, 0, records(self.receive_count_max(*count_max)))
+            Command::DeleteQueue { .. }
+            | Command::PurgeQueue { .. }
+            | Command::PauseQueue { .. }
+            | Command::StartMove { .. }
+            | Command::CancelMove { .. } => self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX),
+            Command::Send { entries, .. } => sends(entries.len()),
+            Command::Transact { steps } => sends(steps.len()),
+            Command::Move { messages, .. } => sends(messages.len() + 1),
+            Command::Receive { options, .. } => leases(self.receive_count_max(options.count_max)),
+            Command::Delete { leases: given, .. } | Command::Return { leases: given } => {
+                leases(given.len())
             }
-            Command::Delete { leases, .. } | Command::Return { leases } => {
-                self.batch.frame_bytes(0, 0, records(leases.len()))
-            }
-            Command::ChangeVisibility { entries, .. } => {
-                self.batch.frame_bytes(0, 0, records(entries.len()))
-            }
+            Command::Cancel { seqs, .. } => leases(seqs.len()),
+            Command::ChangeVisibility { entries, .. } => leases(entries.len()),
         }
+    }
+
+    /// Bytes of the words of the operator's own in a queue's settings, once they are changed.
+    fn words_bytes(&self, queue: &QueueName, settings: &SettingsPatch) -> u64 {
+        let bytes = |words: &std::collections::BTreeMap<String, String>| {
+            words.iter().map(|(key, value)| key.len() + value.len() + 4).sum::<usize>() as u64
+        };
+        let there = self.state.queue(queue).map(|queue| queue.settings).unwrap_or_default();
+        let tags = settings.tags.as_ref().unwrap_or(&there.tags);
+        bytes(tags) + bytes(&settings.stored) + bytes(&there.stored)
     }
 
     fn answer(&mut self, command: Command) -> Result<Reply, Rejection> {
@@ -80,10 +104,18 @@ impl<W: Waiter> Owner<W> {
                 let record = self.state.decide_update(&queue, &settings)?;
                 self.changed(&queue, record)
             }
+            Command::PauseQueue { queue, sends, receives } => {
+                let record = self.state.decide_pause(&queue, sends, receives)?;
+                self.changed(&queue, record)
+            }
             Command::GetQueue { queue } => self.state.queue(&queue).map(Reply::Queue),
             Command::ListQueues { prefix, after, count_max } => {
                 let (queues, more) = self.state.queues(&prefix, after.as_ref(), count_max);
                 Ok(Reply::Queues { queues, more })
+            }
+            Command::ListDeadLetterSources { queue, after, count_max } => {
+                let listed = self.state.dead_letter_sources(&queue, after.as_ref(), count_max);
+                listed.map(|(queues, more)| Reply::Queues { queues, more })
             }
             Command::DeleteQueue { queue } => {
                 let record = self.state.decide_delete_queue(&queue)?;
@@ -96,7 +128,6 @@ impl<W: Waiter> Owner<W> {
                 Ok(Reply::Done)
             }
             Command::Send { queue, entries } => self.send(&queue, entries),
-            Command::Receive { .. } => unreachable!("a receive is carried out by itself"),
             Command::Delete { queue, leases, mode } => {
                 self.state.queue_id(&queue)?;
                 let delete = |lease| self.delete(&queue, lease, mode);
@@ -107,14 +138,20 @@ impl<W: Waiter> Owner<W> {
                 let change = |(lease, timeout)| self.change(&queue, &lease, timeout);
                 Ok(Reply::VisibilityChanged(entries.into_iter().map(change).collect()))
             }
-            Command::Return { leases } => {
-                // The last first, so that they are given out again in the order they had.
-                for lease in leases.iter().rev() {
-                    if let Some(record) = self.state.decide_return(lease) {
-                        self.commit(&record);
-                    }
-                }
-                Ok(Reply::Done)
+            Command::Return { leases } => Ok(self.give_back(&leases)),
+            Command::Cancel { queue, seqs } => {
+                self.state.queue_id(&queue)?;
+                let cancel = |seq| self.cancel(&queue, seq);
+                Ok(Reply::Cancelled(seqs.into_iter().map(cancel).collect()))
+            }
+            Command::Transact { steps } => self.transact(steps),
+            Command::StartMove { spec, dry_run } => self.start_move(&spec, dry_run),
+            Command::ListMoves { source, count_max } => {
+                Ok(Reply::Moves(self.state.move_tasks(source.as_ref(), count_max)))
+            }
+            Command::CancelMove { task } => self.cancel_move(task),
+            Command::Receive { .. } | Command::Browse(_) | Command::Move { .. } => {
+                unreachable!("these are carried out by themselves")
             }
         }
     }
@@ -133,13 +170,17 @@ impl<W: Waiter> Owner<W> {
         }
         let mut outcomes = Vec::with_capacity(entries.len());
         for entry in entries {
-            let outcome = self.state.decide_send(queue, &entry).map(|record| {
-                let seq = self.state.next_seq();
-                self.batch.push_message(&record, seq, entry.payload);
-                self.apply(&record);
-                Sent { seq }
-            });
-            outcomes.push(outcome);
+            let seq = self.state.next_seq();
+            let decided = self.state.decide_send(queue, &entry, seq);
+            outcomes.push(decided.map(|decision| match decision {
+                SendDecision::Duplicate(seq) => Sent { seq, is_duplicate: true },
+                SendDecision::Accept(sending) => {
+                    let record = Record::MessageSent(sending);
+                    self.batch.push_messages(&record, seq, vec![entry.payload]);
+                    self.apply(&record);
+                    Sent { seq, is_duplicate: false }
+                }
+            }));
         }
         Ok(Reply::Sent(outcomes))
     }
@@ -171,102 +212,75 @@ impl<W: Waiter> Owner<W> {
         Ok(until)
     }
 
-    fn receive(&mut self, poll: Poll<W>, wait: Option<Millis>) {
-        if poll.waiter.is_gone() {
-            return;
-        }
-        match self.lease(&poll) {
-            Ok(leased) if leased.is_empty() => {
-                let found = self.state.receive_wait(&poll.queue);
-                match found.map(|(id, queue_wait)| (id, wait.unwrap_or(queue_wait))) {
-                    Ok((id, wait)) if !wait.is_zero() => {
-                        self.parked.park(id, self.batch.now.after(wait), poll);
-                    }
-                    _ => self.hold(Some(poll.waiter), Ok(Reply::Received(Vec::new()))),
-                }
-            }
-            Ok(leased) => self.deliver(poll.waiter, &leased),
-            Err(refused) => self.hold(Some(poll.waiter), Err(refused)),
-        }
-    }
-
-    /// Leases what the poll asks for; nothing if nothing is ready.
-    fn lease(&mut self, poll: &Poll<W>) -> Result<Vec<(QueueId, Seq)>, Rejection> {
-        let Poll { queue, count_max, visibility_timeout, .. } = poll;
-        let nonce = Nonce::new(self.entropy.next());
-        let count_max = self.receive_count_max(*count_max);
-        let records = self.state.decide_receive(queue, count_max, *visibility_timeout, nonce)?;
-        let mut leased = Vec::with_capacity(records.len());
-        for record in &records {
-            if let Record::MessageLeased { queue, seq, .. } = *record {
-                leased.push((queue, seq));
-            }
-            self.commit(record);
-        }
-        Ok(leased)
-    }
-
-    fn deliver(&mut self, waiter: W, leased: &[(QueueId, Seq)]) {
-        let mut bodies = Vec::with_capacity(leased.len());
-        let mut messages = Vec::with_capacity(leased.len());
-        for (queue, seq) in leased {
-            let in_batch = self.batch.payload(*seq).cloned().map(BodyRef::Cached);
-            let body = in_batch.or_else(|| self.store.body(*seq));
-            bodies.push(body.expect("every message that can be leased has its payload in the log"));
-            let message = self.state.leased(*queue, *seq);
-            messages.push(message.expect("the message was leased just now"));
-        }
-        self.batch.hold(waiter, Answer { reply: Ok(Reply::Received(messages)), bodies });
-    }
-
-    /// Gives polls that wait what has become ready for them.
-    pub(super) fn serve_woken(&mut self) {
-        self.woken.extend(self.state.take_woken());
-        while let Some(queue) = self.woken.first().copied()
-            && self.has_room_for_poll()
-        {
-            self.serve_polls(queue);
-        }
-    }
-
-    fn serve_polls(&mut self, queue: QueueId) {
-        self.woken.remove(&queue);
-        while self.state.has_ready(queue) != Some(false) {
-            if !self.has_room_for_poll() {
-                self.woken.insert(queue);
-                return;
-            }
-            let Some(poll) = self.parked.take_first(queue) else { break };
-            match self.lease(&poll) {
-                Ok(leased) => self.deliver(poll.waiter, &leased),
-                Err(refused) => self.hold(Some(poll.waiter), Err(refused)),
+    fn give_back(&mut self, leases: &[LeaseRef]) -> Reply {
+        // The last first, so that they are given out again in the order they had.
+        for lease in leases.iter().rev() {
+            if let Some(record) = self.state.decide_return(lease) {
+                self.commit(&record);
             }
         }
+        Reply::Done
     }
 
-    /// Lets time pass for the polls that wait: messages become ready, and waits come to an end.
-    pub(super) fn serve_parked(&mut self, now: Timestamp) {
-        self.pass_time(now);
-        self.serve_woken();
-        let now = self.batch.now;
-        while let Some(poll) = self.parked.take_due(now) {
-            self.hold(Some(poll.waiter), Ok(Reply::Received(Vec::new())));
+    fn cancel(&mut self, queue: &QueueName, seq: Seq) -> Result<CancelOutcome, Rejection> {
+        Ok(match self.state.decide_cancel(queue, seq)? {
+            Ok(record) => {
+                self.commit(&record);
+                CancelOutcome::Cancelled
+            }
+            Err(outcome) => outcome,
+        })
+    }
+
+    fn transact(&mut self, steps: Vec<Step>) -> Result<Reply, Rejection> {
+        let sends = steps.iter().any(|step| matches!(step, Step::Send { .. }));
+        if sends && self.is_disk_full() {
+            return Err(Rejection::DiskFull);
         }
-        while self.mode == Mode::Draining
-            && let Some(poll) = self.parked.take_any()
-        {
-            self.hold(Some(poll.waiter), Ok(Reply::Received(Vec::new())));
+        let seq = self.state.next_seq();
+        let (record, outcomes) = self.state.decide_transact(&steps)?;
+        if let Some(record) = record {
+            let is_new = |outcome: &StepOutcome| {
+                matches!(outcome, StepOutcome::Sent(Sent { is_duplicate: false, .. }))
+            };
+            let done = steps.into_iter().zip(&outcomes);
+            let accepted = done.filter(|(_, outcome)| is_new(outcome));
+            let payloads = accepted.filter_map(|(step, _)| match step {
+                Step::Send { entry, .. } => Some(entry.payload),
+                Step::Delete { .. } | Step::ChangeVisibility { .. } => None,
+            });
+            self.batch.push_messages(&record, seq, payloads.collect());
+            self.apply(&record);
         }
+        Ok(Reply::Transacted(outcomes))
     }
 
-    fn has_room_for_poll(&self) -> bool {
-        let records = self.receive_count_max(RECEIVE_MAX) as u64 * RECORD_BYTES_MAX;
-        self.batch.frame_bytes(0, 0, records) <= self.log.frame_bytes_max()
+    fn browse(&mut self, waiter: W, browse: &Browse) {
+        debug_assert!(browse.count_max <= ENTRIES_MAX, "the api holds pages to their limit");
+        let answer = match self.state.browse(browse) {
+            Ok((messages, next)) => {
+                let bodies = messages.iter().map(|message| self.body(message.seq)).collect();
+                Answer { reply: Ok(Reply::Browsed { messages, next }), bodies }
+            }
+            Err(refused) => Answer::new(Err(refused)),
+        };
+        self.batch.hold(waiter, answer);
     }
 
-    /// How many messages a receive may lease, so that half a frame always has room for them.
-    fn receive_count_max(&self, count_max: usize) -> usize {
-        let fitting = self.log.frame_bytes_max() / 2 / RECORD_BYTES_MAX;
-        count_max.min(usize::try_from(fitting).unwrap_or(usize::MAX))
+    fn start_move(&mut self, spec: &MoveSpec, dry_run: bool) -> Result<Reply, Rejection> {
+        let (record, task, to_move_count) = self.state.decide_start_move(spec)?;
+        if dry_run {
+            return Ok(Reply::MoveStarted { task: None, to_move_count });
+        }
+        self.commit(&record);
+        Ok(Reply::MoveStarted { task: Some(task), to_move_count })
+    }
+
+    fn cancel_move(&mut self, task: TaskId) -> Result<Reply, Rejection> {
+        let (record, moved_count) = self.state.decide_cancel_move(task)?;
+        if let Some(record) = record {
+            self.commit(&record);
+        }
+        Ok(Reply::MoveCancelling { moved_count })
     }
 }

@@ -11,9 +11,10 @@ use crate::{
     codec,
     store::{BodyError, BodyRef},
     types::{
-        Attribute, Command, DeleteMode, DeleteOutcome, LeaseRef, Leased, Lineage, MessageId,
-        Millis, Payload, QueueName, QueueView, Rejection, Reply, SendEntry, Sent, Seq,
-        SettingsPatch, Timestamp,
+        Attribute, Browse, Browsed, CancelOutcome, Command, DeleteMode, DeleteOutcome, Envelope,
+        LeaseRef, Leased, Lineage, MessageId, Millis, MoveSpec, MoveTaskView, Payload, QueueName,
+        QueueView, ReceiveOptions, Rejection, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
+        StepOutcome, TaskId, Timestamp,
     },
 };
 
@@ -40,6 +41,21 @@ pub struct Delivery {
 pub struct Received {
     /// The lease and what goes with it.
     pub leased: Leased,
+    body: BodyRef,
+}
+
+/// A page of messages that were looked at.
+pub struct BrowsePage {
+    /// The messages, in ascending order of seq.
+    pub messages: Vec<Looked>,
+    /// Behind which message the next page begins; `None` if there is none.
+    pub next: Option<Seq>,
+}
+
+/// One message that was looked at.
+pub struct Looked {
+    /// Where it is in its life.
+    pub browsed: Browsed,
     body: BodyRef,
 }
 
@@ -111,15 +127,14 @@ impl Handle {
         }
     }
 
-    /// Leases up to `count_max` messages, waiting for a first one if asked to.
+    /// Leases messages, waiting for a first one if asked to.
     pub async fn receive(
         &self,
         queue: QueueName,
-        count_max: usize,
-        visibility_timeout: Option<Millis>,
+        options: ReceiveOptions,
         wait: Option<Millis>,
     ) -> Result<Delivery, Rejection> {
-        let command = Command::Receive { queue, count_max, visibility_timeout, wait };
+        let command = Command::Receive { queue, options, wait };
         let (Answer { reply, bodies }, unclaimed) = self.mailbox.ask(command).await?;
         match reply? {
             Reply::Received(leased) => {
@@ -156,6 +171,103 @@ impl Handle {
         }
     }
 
+    /// Deletes messages that wait for their time.
+    pub async fn cancel(
+        &self,
+        queue: QueueName,
+        seqs: Vec<Seq>,
+    ) -> Result<Outcomes<CancelOutcome>, Rejection> {
+        match self.ask(Command::Cancel { queue, seqs }).await? {
+            Reply::Cancelled(outcomes) => Ok(outcomes),
+            other => unreachable!("a cancellation was answered with {other:?}"),
+        }
+    }
+
+    /// Does all of the steps, or none.
+    pub async fn transact(&self, steps: Vec<Step>) -> Result<Vec<StepOutcome>, Rejection> {
+        match self.ask(Command::Transact { steps }).await? {
+            Reply::Transacted(outcomes) => Ok(outcomes),
+            other => unreachable!("a transact was answered with {other:?}"),
+        }
+    }
+
+    /// Pauses or resumes a queue's sends and receives.
+    pub async fn pause_queue(
+        &self,
+        queue: QueueName,
+        sends: Option<bool>,
+        receives: Option<bool>,
+    ) -> Result<QueueView, Rejection> {
+        self.queue_view(Command::PauseQueue { queue, sends, receives }).await
+    }
+
+    /// Up to `count_max` queues whose dead letters go to `queue` and that come after `after`, and
+    /// whether there are more.
+    pub async fn list_dead_letter_sources(
+        &self,
+        queue: QueueName,
+        after: Option<QueueName>,
+        count_max: usize,
+    ) -> Result<(Vec<QueueView>, bool), Rejection> {
+        match self.ask(Command::ListDeadLetterSources { queue, after, count_max }).await? {
+            Reply::Queues { queues, more } => Ok((queues, more)),
+            other => unreachable!("a list was answered with {other:?}"),
+        }
+    }
+
+    /// Looks at messages without any effect.
+    pub async fn browse(&self, browse: Browse) -> Result<BrowsePage, Rejection> {
+        let (Answer { reply, bodies }, unclaimed) =
+            self.mailbox.ask(Command::Browse(browse)).await?;
+        unclaimed.claim();
+        match reply? {
+            Reply::Browsed { messages, next } => {
+                let pairs = messages.into_iter().zip(bodies);
+                let messages = pairs.map(|(browsed, body)| Looked { browsed, body }).collect();
+                Ok(BrowsePage { messages, next })
+            }
+            other => unreachable!("a look was answered with {other:?}"),
+        }
+    }
+
+    /// Starts a move task, or with `dry_run` only counts: its id, and how many messages there are
+    /// to look at.
+    pub async fn start_move(
+        &self,
+        spec: MoveSpec,
+        dry_run: bool,
+    ) -> Result<(Option<TaskId>, u64), Rejection> {
+        match self.ask(Command::StartMove { spec, dry_run }).await? {
+            Reply::MoveStarted { task, to_move_count } => Ok((task, to_move_count)),
+            other => unreachable!("a move was answered with {other:?}"),
+        }
+    }
+
+    /// Move tasks of a source queue, or all, the newest first.
+    pub async fn list_moves(
+        &self,
+        source: Option<QueueName>,
+        count_max: usize,
+    ) -> Result<Vec<MoveTaskView>, Rejection> {
+        match self.ask(Command::ListMoves { source, count_max }).await? {
+            Reply::Moves(tasks) => Ok(tasks),
+            other => unreachable!("a list was answered with {other:?}"),
+        }
+    }
+
+    /// Ends a move task; how many messages it has moved.
+    pub async fn cancel_move(&self, task: TaskId) -> Result<u64, Rejection> {
+        match self.ask(Command::CancelMove { task }).await? {
+            Reply::MoveCancelling { moved_count } => Ok(moved_count),
+            other => unreachable!("a cancellation was answered with {other:?}"),
+        }
+    }
+
+    /// The message of an id that a client sent; `None` if it is none of this broker's.
+    pub fn message_of(&self, id: u128) -> Option<Seq> {
+        MessageId::from_u128(self.lineage, id).map(MessageId::seq)
+    }
+
     /// The id by which clients know a message.
     pub fn message_id(&self, seq: Seq) -> MessageId {
         MessageId::new(self.lineage, seq)
@@ -172,12 +284,13 @@ impl Handle {
     }
 
     /// The bytes of a message to send, checksummed.
-    pub fn payload(attributes: &[Attribute], body: Bytes) -> Payload {
-        let head = codec::encode_head(attributes);
+    pub fn payload(envelope: &Envelope, body: Bytes) -> Payload {
+        let head = codec::encode_head(envelope);
         let mut crc = crc32fast::Hasher::new();
         crc.update(&head);
         crc.update(&body);
-        let size = body.len() as u64 + attributes.iter().map(Attribute::bytes).sum::<u64>();
+        let size =
+            body.len() as u64 + envelope.attributes.iter().map(Attribute::bytes).sum::<u64>();
         Payload { head, body, crc: crc.finalize(), size }
     }
 
@@ -203,14 +316,25 @@ impl Delivery {
 }
 
 impl Received {
-    /// The message's attributes and body, checked against its checksum. Waits for the device, if
-    /// it must, on a thread that may wait.
-    pub async fn content(&self) -> Result<(Vec<Attribute>, Bytes), BodyError> {
-        if let Some(content) = self.body.read_cached() {
-            return content;
-        }
-        let body = self.body.clone();
-        let read = tokio::task::spawn_blocking(move || body.read()).await;
-        read.unwrap_or_else(|failed| Err(BodyError::Abandoned(failed.to_string())))
+    /// What goes with the message, and its body, checked against its checksum. Waits for the device,
+    /// if it must, on a thread that may wait.
+    pub async fn content(&self) -> Result<(Envelope, Bytes), BodyError> {
+        content(&self.body).await
     }
+}
+
+impl Looked {
+    /// What goes with the message, and its body, like [`Received::content`].
+    pub async fn content(&self) -> Result<(Envelope, Bytes), BodyError> {
+        content(&self.body).await
+    }
+}
+
+async fn content(body: &BodyRef) -> Result<(Envelope, Bytes), BodyError> {
+    if let Some(content) = body.read_cached() {
+        return content;
+    }
+    let body = body.clone();
+    let read = tokio::task::spawn_blocking(move || body.read()).await;
+    read.unwrap_or_else(|failed| Err(BodyError::Abandoned(failed.to_string())))
 }

@@ -6,18 +6,22 @@
 //! [`receipt`] seals leases into receipt handles and opens them.
 
 mod batch;
+pub mod digest;
 mod execute;
 mod handle;
 pub mod mailbox;
 mod message;
+mod mover;
 pub mod owner;
 mod parked;
 pub mod receipt;
+mod receive;
 mod run;
 pub mod start;
 
-pub use handle::{Delivery, Handle, Received};
+pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};
 pub use message::{Answer, Event, Held, Request, Waiter};
+pub use mover::MoveRead;
 pub use owner::{Effect, Owner};
 pub use receipt::Receipts;
 pub use run::{Broker, Fate};

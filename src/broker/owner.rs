@@ -21,6 +21,7 @@ use std::{
 use super::{
     Answer, Event, Held, Request, Waiter,
     batch::{Batch, Sealed},
+    mover::{MoveRead, Mover},
     parked::Parked,
 };
 use crate::{
@@ -51,6 +52,9 @@ pub enum Effect<W> {
     Prepare(PrepareJob),
     /// Run the job in the background. Then [`Event::Sealed`].
     Seal(SealJob),
+    /// Read the payloads of a move task in the background. Then [`Event::Request`] with a
+    /// [`Command::Move`](crate::types::Command::Move) that nobody waits for.
+    ReadForMove(MoveRead),
     /// A write is durable.
     Synced(SyncReport),
     /// A segment could not be prepared; sends are refused until it can.
@@ -89,6 +93,8 @@ pub struct Owner<W> {
     /// Queues at which polls may be served that were not yet, for want of room in the batch.
     pub(super) woken: BTreeSet<QueueId>,
     garbage_left: bool,
+    /// How far each move task is.
+    pub(super) mover: Mover,
 }
 
 /// Whether the owner still serves.
@@ -130,6 +136,7 @@ impl<W: Waiter> Owner<W> {
             mode: Mode::Serving,
             woken: BTreeSet::new(),
             garbage_left: false,
+            mover: Mover::default(),
         }
     }
 
@@ -179,6 +186,7 @@ impl<W: Waiter> Owner<W> {
         self.log_time();
         self.hand_out(effects);
         self.take_deferred(now);
+        self.go_on_moving(now, effects);
         self.prove_when_idle(now);
         self.hand_out(effects);
         self.background_jobs(now, effects);
@@ -194,8 +202,13 @@ impl<W: Waiter> Owner<W> {
     pub fn next_wake(&self) -> Option<Timestamp> {
         let idle = self.log.unproved().then(|| self.synced_at.after(self.settings.idle_sync_after));
         let idle = if self.write_under_way { None } else { idle };
-        let deadlines =
-            [self.state.next_deadline(), self.parked.next_deadline(), idle, self.prepare_again_at];
+        let deadlines = [
+            self.state.next_deadline(),
+            self.parked.next_deadline(),
+            idle,
+            self.prepare_again_at,
+            self.next_move(),
+        ];
         if self.garbage_left {
             return Some(Timestamp::ZERO);
         }

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Waiter;
-use crate::types::{Millis, QueueId, QueueName, Timestamp};
+use crate::types::{QueueId, QueueName, ReceiveOptions, Timestamp};
 
 /// One receive that waits.
 pub(super) struct Poll<W> {
     pub(super) queue: QueueName,
-    pub(super) count_max: usize,
-    pub(super) visibility_timeout: Option<Millis>,
+    pub(super) options: ReceiveOptions,
     pub(super) waiter: W,
 }
 
@@ -19,7 +18,7 @@ type PollId = u64;
 /// All receives that wait.
 pub(super) struct Parked<W> {
     next: PollId,
-    polls: BTreeMap<PollId, (QueueId, Poll<W>)>,
+    polls: BTreeMap<PollId, (QueueId, Timestamp, Poll<W>)>,
     /// For each queue, who came first; some may be gone already.
     queues: BTreeMap<QueueId, VecDeque<PollId>>,
     deadlines: BTreeSet<(Timestamp, PollId)>,
@@ -38,17 +37,26 @@ impl<W: Waiter> Parked<W> {
     pub(super) fn park(&mut self, queue: QueueId, until: Timestamp, poll: Poll<W>) {
         let id = self.next;
         self.next += 1;
-        self.polls.insert(id, (queue, poll));
+        self.polls.insert(id, (queue, until, poll));
         self.queues.entry(queue).or_default().push_back(id);
         self.deadlines.insert((until, id));
+    }
+
+    /// Parks a poll that was taken in vain, in front of all others.
+    pub(super) fn park_again(&mut self, queue: QueueId, until: Timestamp, poll: Poll<W>) {
+        self.park(queue, until, poll);
+        if let Some(waiting) = self.queues.get_mut(&queue) {
+            waiting.rotate_right(1);
+        }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Takes the poll of a queue that waits longest and whose client is still there.
-    pub(super) fn take_first(&mut self, queue: QueueId) -> Option<Poll<W>> {
+    /// Takes the poll of a queue that waits longest and whose client is still there, with the end of
+    /// its wait.
+    pub(super) fn take_first(&mut self, queue: QueueId) -> Option<(Poll<W>, Timestamp)> {
         loop {
             let id = self.queues.get_mut(&queue)?.pop_front();
             let Some(id) = id else {
@@ -56,10 +64,10 @@ impl<W: Waiter> Parked<W> {
                 return None;
             };
             // Its deadline stays behind and finds nobody.
-            if let Some((_, poll)) = self.polls.remove(&id)
+            if let Some((_, until, poll)) = self.polls.remove(&id)
                 && !poll.waiter.is_gone()
             {
-                return Some(poll);
+                return Some((poll, until));
             }
         }
     }
@@ -71,7 +79,7 @@ impl<W: Waiter> Parked<W> {
                 return None;
             }
             self.deadlines.pop_first();
-            if let Some((queue, poll)) = self.polls.remove(&id) {
+            if let Some((queue, _, poll)) = self.polls.remove(&id) {
                 self.forget(queue, id);
                 return Some(poll);
             }
@@ -83,7 +91,7 @@ impl<W: Waiter> Parked<W> {
     pub(super) fn take_any(&mut self) -> Option<Poll<W>> {
         self.deadlines.clear();
         self.queues.clear();
-        self.polls.pop_first().map(|(_, (_, poll))| poll)
+        self.polls.pop_first().map(|(_, (_, _, poll))| poll)
     }
 
     fn forget(&mut self, queue: QueueId, id: PollId) {
@@ -121,7 +129,7 @@ mod tests {
     fn poll(name: u32, gone: bool) -> Poll<Client> {
         let queue = QueueName::parse("jobs").expect("a good name");
         let waiter = Client { name, gone };
-        Poll { queue, count_max: 1, visibility_timeout: None, waiter }
+        Poll { queue, options: ReceiveOptions::new(1), waiter }
     }
 
     fn at(millis: u64) -> Timestamp {
@@ -135,8 +143,8 @@ mod tests {
             parked.park(QueueId::new(1), at(10), poll(name, gone));
         }
         let mut served = std::iter::from_fn(|| parked.take_first(QueueId::new(1)));
-        assert_eq!(served.next().map(|poll| poll.waiter.name), Some(2));
-        assert_eq!(served.next().map(|poll| poll.waiter.name), Some(3));
+        assert_eq!(served.next().map(|(poll, _)| poll.waiter.name), Some(2));
+        assert_eq!(served.next().map(|(poll, _)| poll.waiter.name), Some(3));
         assert!(served.next().is_none());
         assert!(parked.take_due(at(100)).is_none());
         assert_eq!(parked.next_deadline(), None);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
 use super::{
-    Answer, Effect, Event, Handle, Held, Owner, Receipts, Request,
+    Answer, Effect, Event, Handle, Held, MoveRead, Owner, Receipts, Request,
     mailbox::{Caller, Limits, Mailbox},
     start::{Started, timed},
 };
@@ -50,6 +50,7 @@ pub enum Fate {
 enum Background {
     Prepare(PrepareJob),
     Seal(SealJob),
+    ReadForMove(MoveRead),
 }
 
 impl Broker {
@@ -144,6 +145,9 @@ impl OwnerThread {
             Effect::Release(held) => release(held),
             Effect::Prepare(job) => self.hand_to(&self.background, Background::Prepare(job)),
             Effect::Seal(job) => self.hand_to(&self.background, Background::Seal(job)),
+            Effect::ReadForMove(read) => {
+                self.hand_to(&self.background, Background::ReadForMove(read));
+            }
             Effect::Synced(report) => debug!(?report, "synced"),
             Effect::NoSpace(cause) => {
                 warn!(%cause, "cannot prepare a segment; sends are refused until it works");
@@ -207,6 +211,9 @@ fn work(disk: &dyn Disk, jobs: &mpsc::Receiver<Background>, owner: &mpsc::Sender
         let event = match job {
             Background::Prepare(job) => Event::Prepared(job.run(disk)),
             Background::Seal(job) => Event::Sealed(job.run()),
+            Background::ReadForMove(read) => {
+                Event::Request(Request { command: read.run(), waiter: None })
+            }
         };
         if owner.send(event).is_err() {
             return;

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use super::{Effect, Event, Owner, Waiter, owner};
+use super::{Effect, Event, Owner, Request, Waiter, owner};
 use crate::{
     clock::{BrokerClock, Clock, Stopwatch},
     codec,
@@ -147,6 +147,10 @@ fn run_until_durable<W: Waiter>(
                     owner.step(now, Event::Prepared(outcome));
                 }
                 Effect::Seal(job) => owner.step(now, Event::Sealed(job.run())),
+                Effect::ReadForMove(read) => {
+                    let request = Request { command: read.run(), waiter: None };
+                    owner.step(now, Event::Request(request));
+                }
                 Effect::Failed(error) => return Err(error.into()),
                 // The owner tries again by itself, and takes no sends until it works.
                 Effect::NoSpace(cause) => {

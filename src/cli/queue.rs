@@ -74,6 +74,7 @@ impl SettingsOf {
             retention: millis(self.retention),
             receive_wait: millis(self.receive_wait),
             visibility_timeout: millis(self.visibility_timeout),
+            ..SettingsPatch::default()
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     server, state,
     store::StoreError,
     telemetry,
+    types::limits,
 };
 
 /// Recovers the broker in `config.data_dir` and serves it on `listener` until a signal, or until
@@ -115,7 +116,10 @@ fn settings(config: &Config, accept_clock: bool) -> start::Settings {
     start::Settings {
         segment_bytes: config.segment_bytes,
         tail_cache_bytes: config.tail_cache_bytes,
-        state: state::Settings { in_flight_max: config.in_flight_max },
+        state: state::Settings {
+            in_flight_max: config.in_flight_max,
+            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+        },
         owner: owner::Settings { idle_sync_after: config.idle_sync_after },
         accept_clock,
     }

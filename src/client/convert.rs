@@ -33,6 +33,7 @@ pub(super) fn queue(queue: Option<v1::Queue>) -> Result<Queue, Error> {
             retention: millis(set.retention, "a retention")?,
             receive_wait: millis(set.receive_wait, "a wait")?,
             visibility_timeout: millis(set.visibility_timeout, "a visibility timeout")?,
+            ..QueueSettings::default()
         },
         counts: QueueCounts {
             ready: counts.ready,

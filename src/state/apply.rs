@@ -126,7 +126,7 @@ impl State {
         self.wake(id);
     }
 
-    fn message_sent(&mut self, sending: &Sending) {
+    pub(super) fn message_sent(&mut self, sending: &Sending) {
         let (id, now) = (sending.queue, self.now);
         let Some(queue) = self.queues.get_mut(&id) else { return };
         self.next_seq = sending.seq.next();

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use crate::{
     codec::{self, DecodeError},
     disk::{self, File},
-    types::{Attribute, Payload},
+    types::{Attribute, Envelope, Payload},
 };
 
 /// Where a payload lies. Holds the file open, so that the bytes stay while anybody reads them.
@@ -62,8 +62,8 @@ pub enum BodyError {
 }
 
 impl BodyRef {
-    /// Attributes and body, without waiting for the device: `None` if it would have to wait.
-    pub fn read_cached(&self) -> Option<Result<(Vec<Attribute>, Bytes), BodyError>> {
+    /// What goes with the message, and its body, without waiting for the device: `None` if it would have to wait.
+    pub fn read_cached(&self) -> Option<Result<(Envelope, Bytes), BodyError>> {
         match self {
             Self::Cached(payload) => Some(cached(payload)),
             Self::Stored(place) => {
@@ -76,27 +76,47 @@ impl BodyRef {
         }
     }
 
-    /// Attributes and body; may wait for the device.
-    pub fn read(&self) -> Result<(Vec<Attribute>, Bytes), BodyError> {
+    /// The payload as it was accepted; may wait for the device.
+    pub fn payload(&self) -> Result<Payload, BodyError> {
+        match self {
+            Self::Cached(payload) => Ok(payload.clone()),
+            Self::Stored(place) => {
+                let bytes = read_stored(place)?;
+                let (envelope, body) = check(place, &bytes)?;
+                let head = bytes.slice(..bytes.len() - body.len());
+                let attributes = envelope.attributes.iter().map(Attribute::bytes);
+                let size = body.len() as u64 + attributes.sum::<u64>();
+                Ok(Payload { head, body, crc: place.crc, size })
+            }
+        }
+    }
+
+    /// What goes with the message, and its body; may wait for the device.
+    pub fn read(&self) -> Result<(Envelope, Bytes), BodyError> {
         match self {
             Self::Cached(payload) => cached(payload),
-            Self::Stored(place) => {
-                let Place { offset, length, .. } = *place;
-                let mut buffer = BytesMut::zeroed(length as usize);
-                disk::read_exact_at(&*place.file, offset, &mut buffer)
-                    .map_err(|source| BodyError::Io { offset, length, source })?;
-                check(place, &buffer.freeze())
-            }
+            Self::Stored(place) => check(place, &read_stored(place)?),
         }
     }
 }
 
-fn cached(payload: &Payload) -> Result<(Vec<Attribute>, Bytes), BodyError> {
-    let (attributes, _) = codec::decode_payload(&payload.head)?;
-    Ok((attributes, payload.body.clone()))
+fn read_stored(place: &Place) -> Result<Bytes, BodyError> {
+    let Place { offset, length, .. } = *place;
+    let mut buffer = BytesMut::zeroed(length as usize);
+    disk::read_exact_at(&*place.file, offset, &mut buffer).map_err(|source| BodyError::Io {
+        offset,
+        length,
+        source,
+    })?;
+    Ok(buffer.freeze())
 }
 
-fn check(place: &Place, bytes: &Bytes) -> Result<(Vec<Attribute>, Bytes), BodyError> {
+fn cached(payload: &Payload) -> Result<(Envelope, Bytes), BodyError> {
+    let (envelope, _) = codec::decode_payload(&payload.head)?;
+    Ok((envelope, payload.body.clone()))
+}
+
+fn check(place: &Place, bytes: &Bytes) -> Result<(Envelope, Bytes), BodyError> {
     if crc32fast::hash(bytes) != place.crc {
         return Err(BodyError::Damaged { offset: place.offset, length: place.length });
     }

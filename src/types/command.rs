@@ -142,6 +142,8 @@ pub enum Command {
         messages: Vec<(Seq, Payload)>,
         /// Up to where the task has looked.
         looked_to: Seq,
+        /// Whether there may be more behind that.
+        more: bool,
     },
 }
 

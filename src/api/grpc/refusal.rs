@@ -145,6 +145,27 @@ fn kind(rejection: &Rejection) -> Kind {
         Rejection::PurgeInProgress { retry_after, .. } => {
             Kind::of(FailedPrecondition, "PURGE_IN_PROGRESS").retry_after(*retry_after)
         }
+        Rejection::ReceiptHandleExpired => {
+            Kind::invalid("RECEIPT_HANDLE_EXPIRED", "receipt_handle")
+        }
+        Rejection::QueuePaused { .. } => Kind::of(FailedPrecondition, "QUEUE_PAUSED"),
+        Rejection::NotForThisKind { field, .. } => Kind::invalid("NOT_FOR_THIS_KIND", field),
+        Rejection::DeduplicationIdMissing { .. } => {
+            Kind::invalid("DEDUPLICATION_ID_MISSING", "deduplication_id")
+        }
+        Rejection::TooManyDeduplicationIds { retry_after, .. } => {
+            Kind::exhausted("TOO_MANY_DEDUPLICATION_IDS", "deduplication ids", *retry_after)
+        }
+        Rejection::DeadLetterQueue { .. } => {
+            Kind::invalid("DEAD_LETTER_QUEUE_REFUSED", "redrive_policy.dead_letter_queue")
+        }
+        Rejection::Step { source, .. } => kind(source),
+        Rejection::SameMessage { .. } => Kind::invalid("SAME_MESSAGE", "receipt_handle"),
+        Rejection::NotADeadLetterQueue { .. } => {
+            Kind::invalid("NOT_A_DEAD_LETTER_QUEUE", "source_queue")
+        }
+        Rejection::MoveTaskRunning { .. } => Kind::of(FailedPrecondition, "MOVE_TASK_RUNNING"),
+        Rejection::MoveTaskNotFound { .. } => Kind::of(NotFound, "MOVE_TASK_NOT_FOUND"),
         Rejection::Overloaded { .. } => {
             Kind::exhausted("OVERLOADED", "requests under way", OVERLOADED_RETRY)
         }

@@ -82,7 +82,24 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
         Rejection::TooManyInFlight { in_flight_max, .. } => {
             vec![("in_flight_max", in_flight_max.to_string())]
         }
-        Rejection::QueueName { .. }
+        Rejection::TooManyDeduplicationIds { ids_max, .. } => {
+            vec![("ids_max", ids_max.to_string())]
+        }
+        Rejection::Step { index, source } => {
+            let mut pairs = metadata(source);
+            pairs.insert("step".to_owned(), index.to_string());
+            return pairs;
+        }
+        Rejection::MoveTaskNotFound { task } => vec![("task", task.to_string())],
+        Rejection::ReceiptHandleExpired
+        | Rejection::QueuePaused { .. }
+        | Rejection::NotForThisKind { .. }
+        | Rejection::DeduplicationIdMissing { .. }
+        | Rejection::DeadLetterQueue { .. }
+        | Rejection::SameMessage { .. }
+        | Rejection::NotADeadLetterQueue { .. }
+        | Rejection::MoveTaskRunning { .. }
+        | Rejection::QueueName { .. }
         | Rejection::Malformed { .. }
         | Rejection::Missing { .. }
         | Rejection::QueueNotFound { .. }
@@ -109,8 +126,19 @@ fn resource(rejection: &Rejection) -> Option<&QueueName> {
         | Rejection::MessageTooLarge { queue, .. }
         | Rejection::TooManyInFlight { queue, .. }
         | Rejection::ReceiptHandleOfAnotherQueue { queue }
-        | Rejection::PurgeInProgress { queue, .. } => Some(queue),
-        Rejection::QueueName { .. }
+        | Rejection::PurgeInProgress { queue, .. }
+        | Rejection::QueuePaused { queue, .. }
+        | Rejection::NotForThisKind { queue, .. }
+        | Rejection::DeduplicationIdMissing { queue }
+        | Rejection::TooManyDeduplicationIds { queue, .. }
+        | Rejection::DeadLetterQueue { queue, .. }
+        | Rejection::NotADeadLetterQueue { queue }
+        | Rejection::MoveTaskRunning { queue } => Some(queue),
+        Rejection::Step { source, .. } => resource(source),
+        Rejection::ReceiptHandleExpired
+        | Rejection::SameMessage { .. }
+        | Rejection::MoveTaskNotFound { .. }
+        | Rejection::QueueName { .. }
         | Rejection::OutOfRange { .. }
         | Rejection::Malformed { .. }
         | Rejection::Missing { .. }

@@ -4,7 +4,9 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use super::super::output::rfc3339;
-use crate::types::{Millis, QueueSettings, Record, Timestamp};
+use crate::types::{
+    Digest, Millis, QueueSettings, Record, Sending, TaskId, Timestamp, limits::PRIORITY_DEFAULT,
+};
 
 /// A field's value, with its kind: that gives its unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,31 @@ pub(super) struct Object(pub(super) Vec<(String, Json)>);
 pub(super) struct Described {
     pub(super) name: &'static str,
     fields: Vec<(&'static str, Value)>,
+}
+
+fn sending_fields(sending: &Sending) -> Vec<(&'static str, Value)> {
+    let mut fields = vec![
+        ("queue_id", Value::Number(sending.queue.get())),
+        ("seq", Value::Number(sending.seq.get())),
+        ("size", Value::Bytes(u64::from(sending.size))),
+        ("ready_at", Value::At(sending.ready_at)),
+    ];
+    fields.extend(sending.expires_at.map(|at| ("expires_at", Value::At(at))));
+    if sending.priority != PRIORITY_DEFAULT {
+        fields.push(("priority", Value::Number(u64::from(sending.priority))));
+    }
+    fields.extend(sending.group.iter().map(|id| ("group", Value::Text(id.to_string()))));
+    let digest = |Digest(digest)| ("deduplication", Value::Text(format!("{digest:032x}")));
+    fields.extend(sending.deduplication.map(digest));
+    fields
+}
+
+fn attempt_of(Digest(digest): &Digest) -> (&'static str, Value) {
+    ("attempt", Value::Text(format!("{digest:032x}")))
+}
+
+fn task_of(task: &TaskId) -> (&'static str, Value) {
+    ("task", Value::Number(task.get()))
 }
 
 /// What a record says.
@@ -48,11 +75,44 @@ pub(super) fn describe(record: &Record) -> Described {
             let bound = ("seq_bound", Value::Number(seq_bound.get()));
             ("QueuePurged", vec![queue_id(queue), bound])
         }
-        Record::MessageSent { queue, seq, ready_at, size } => {
-            let size = ("size", Value::Bytes(u64::from(*size)));
+        Record::MessageSent(sending) => ("MessageSent", sending_fields(sending)),
+        Record::QueuePaused { queue, sends, receives } => {
+            let paused = |name, is: &bool| (name, Value::Text(is.to_string()));
             let fields =
-                vec![queue_id(queue), seq_of(seq), size, ("ready_at", Value::At(*ready_at))];
-            ("MessageSent", fields)
+                vec![queue_id(queue), paused("sends", sends), paused("receives", receives)];
+            ("QueuePaused", fields)
+        }
+        Record::MessageMoved { queue, seq, target } => {
+            let target = ("target_queue_id", Value::Number(target.get()));
+            ("MessageMoved", vec![queue_id(queue), seq_of(seq), target])
+        }
+        Record::AttemptMade { queue, attempt, nonce, seqs } => {
+            let nonce = ("nonce", Value::Text(format!("{:016x}", nonce.get())));
+            let count = ("messages", Value::Number(seqs.len() as u64));
+            ("AttemptMade", vec![queue_id(queue), attempt_of(attempt), nonce, count])
+        }
+        Record::AttemptRepeated { queue, attempt, until } => {
+            let until = ("until", Value::At(*until));
+            ("AttemptRepeated", vec![queue_id(queue), attempt_of(attempt), until])
+        }
+        Record::Transacted { records } => {
+            ("Transacted", vec![("records", Value::Number(records.len() as u64))])
+        }
+        Record::MoveStarted { task, source, target, .. } => {
+            let source = ("source_queue_id", Value::Number(source.get()));
+            let target = target.map(|to| ("target_queue_id", Value::Number(to.get())));
+            let fields = [task_of(task), source].into_iter().chain(target).collect();
+            ("MoveStarted", fields)
+        }
+        Record::MessageRedriven { task, seq, sending } => {
+            let from = ("from_seq", Value::Number(seq.get()));
+            let fields = [task_of(task), from].into_iter().chain(sending_fields(sending));
+            ("MessageRedriven", fields.collect())
+        }
+        Record::MoveCancelling { task } => ("MoveCancelling", vec![task_of(task)]),
+        Record::MoveEnded { task, outcome } => {
+            let outcome = ("outcome", Value::Text(format!("{outcome:?}")));
+            ("MoveEnded", vec![task_of(task), outcome])
         }
         Record::MessageLeased { queue, seq, nonce, until } => {
             // As text: programs that read numbers as floats would round it.

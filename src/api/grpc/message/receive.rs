@@ -9,7 +9,7 @@ use crate::{
     api::grpc::{convert, parse, refusal::Refusal},
     broker::{BodyError, Handle, Received},
     proto::v1,
-    types::{Millis, QueueName, Rejection, Unit, in_range, limits},
+    types::{Millis, QueueName, ReceiveOptions, Rejection, Unit, in_range, limits},
 };
 
 /// Messages of one receive whose bytes are read from the disk at the same time.
@@ -31,7 +31,8 @@ pub(super) async fn answer(
     request: v1::ReceiveRequest,
 ) -> Result<v1::ReceiveResponse, Refusal> {
     let Wanted { queue, count_max, visibility_timeout, wait } = parse(&request)?;
-    let received = broker.receive(queue, count_max, visibility_timeout, wait).await;
+    let options = ReceiveOptions { count_max, visibility_timeout, attempt: None };
+    let received = broker.receive(queue, options, wait).await;
     let mut delivery = received.map_err(Refusal::of_request)?;
     let received = std::mem::take(&mut delivery.messages);
     let mut response = v1::ReceiveResponse::default();
@@ -69,11 +70,11 @@ async fn read(broker: &Handle, received: Received) -> Result<v1::Message, v1::Un
     let message_id = broker.message_id(leased.seq).to_string();
     let receipt_handle = broker.receipt_handle(leased);
     match received.content().await {
-        Ok((attributes, body)) => Ok(v1::Message {
+        Ok((envelope, body)) => Ok(v1::Message {
             message_id,
             receipt_handle,
             body,
-            attributes: attributes.into_iter().map(convert::attribute).collect(),
+            attributes: envelope.attributes.into_iter().map(convert::attribute).collect(),
             sent_at: Some(convert::timestamp(leased.sent_at)),
             first_received_at: Some(convert::timestamp(leased.first_received_at)),
             receive_count: leased.receive_count,

@@ -9,7 +9,8 @@ use crate::{
     broker::Handle,
     proto::v1::{self, send_result::Result as Outcome},
     types::{
-        Attribute, QueueName, Rejection, SendEntry, Unit, check_attribute_count, in_range, limits,
+        Attribute, Delay, Envelope, QueueName, Rejection, SendEntry, Unit, check_attribute_count,
+        in_range, limits,
     },
 };
 
@@ -79,7 +80,9 @@ fn parse_entry(index: usize, entry: v1::SendEntry) -> Result<SendEntry, Refusal>
     let attributes = attributes
         .map(|(name, value)| parse_attribute(index, name, value))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(SendEntry { payload: Handle::payload(&attributes, entry.body), delay })
+    let envelope = Envelope { attributes, ..Envelope::default() };
+    let payload = Handle::payload(&envelope, entry.body);
+    Ok(SendEntry { payload, delay: delay.map(Delay::For), ..SendEntry::default() })
 }
 
 fn parse_attribute(

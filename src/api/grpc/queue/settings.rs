@@ -31,5 +31,6 @@ fn patch(given: &v1::QueueSettings) -> Result<SettingsPatch, Rejection> {
         retention: parse::duration_if_set("retention", given.retention)?,
         receive_wait: parse::duration_if_set("receive_wait", given.receive_wait)?,
         visibility_timeout: parse::duration_if_set("visibility_timeout", visibility_timeout)?,
+        ..SettingsPatch::default()
     })
 }

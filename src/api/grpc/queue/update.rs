@@ -47,6 +47,7 @@ fn masked(given: &SettingsPatch, paths: &[String]) -> Result<SettingsPatch, Reje
         retention: named("retention").then_some(full.retention),
         receive_wait: named("receive_wait").then_some(full.receive_wait),
         visibility_timeout: named("visibility_timeout").then_some(full.visibility_timeout),
+        ..SettingsPatch::default()
     })
 }
 
