@@ -1,9 +1,17 @@
 //! What queues do, theme by theme: every sentence of the semantics has its script.
 
+/// Attempt ids of FIFO receives.
+mod attempts;
 /// Deleting, fenced and lenient.
 mod deletes;
+/// Deduplication ids: how long they count and what for.
+mod duplicates;
 /// A message that comes back for ever starves nobody, and nobody starves it.
 mod fairness;
+/// The delay of a FIFO queue.
+mod fifo_delay;
+/// Message groups of FIFO queues.
+mod groups;
 /// What a queue tells of its messages, and what a restart leaves of leases: all of it.
 mod lasting;
 /// Visibility timeouts: their start, their change, their end.
