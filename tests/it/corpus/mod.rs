@@ -2,6 +2,10 @@
 
 /// Attempt ids of FIFO receives.
 mod attempts;
+/// Retry back-off.
+mod backoff;
+/// Looking at messages without any effect.
+mod browsing;
 /// Deleting, fenced and lenient.
 mod deletes;
 /// Deduplication ids: how long they count and what for.
@@ -16,10 +20,16 @@ mod groups;
 mod lasting;
 /// Visibility timeouts: their start, their change, their end.
 mod leases;
+/// A time to live of a message of its own.
+mod lifetimes;
 /// The limit of messages in flight.
 mod limits;
+/// Pausing sends and receives.
+mod pauses;
 /// Long polls.
 mod polls;
+/// Priorities of standard queues.
+mod priorities;
 /// Purging.
 mod purge;
 /// Names, creation, settings, listing, deletion.
@@ -28,5 +38,9 @@ mod queues;
 mod retention;
 /// Receives whose reply never reaches the client: the message returns as it was.
 mod returned;
+/// Delivery at a time, and its cancellation.
+mod schedules;
 /// Sizes, attributes, delays, batches.
 mod sending;
+/// Fair queues: quiet tenants and noisy ones.
+mod tenants;
