@@ -6,6 +6,8 @@ mod attempts;
 mod backoff;
 /// Looking at messages without any effect.
 mod browsing;
+/// Dead letters.
+mod dead_letters;
 /// Deleting, fenced and lenient.
 mod deletes;
 /// Deduplication ids: how long they count and what for.
@@ -24,6 +26,8 @@ mod leases;
 mod lifetimes;
 /// The limit of messages in flight.
 mod limits;
+/// Move tasks.
+mod moves;
 /// Pausing sends and receives.
 mod pauses;
 /// Long polls.
@@ -42,5 +46,9 @@ mod returned;
 mod schedules;
 /// Sizes, attributes, delays, batches.
 mod sending;
+/// Settings that are stored, and those of FIFO queues.
+mod settings;
 /// Fair queues: quiet tenants and noisy ones.
 mod tenants;
+/// Transact: all of the steps, or none.
+mod transacts;
