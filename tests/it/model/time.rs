@@ -203,14 +203,9 @@ impl Told {
     }
 }
 
-fn cases() -> u32 {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    asked.unwrap_or(1000)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: cases(),
+        cases: super::cases(1000),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
