@@ -53,6 +53,12 @@ pub const TAGS_MAX: usize = 50;
 pub const TAG_KEY_CHARS_MAX: usize = 128;
 /// Characters of a tag's value.
 pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// Settings of one queue that are stored and not looked into.
+pub const STORED_MAX: usize = 50;
+/// Characters of such a setting's name.
+pub const STORED_NAME_CHARS_MAX: usize = 128;
+/// Bytes of such a setting's value.
+pub const STORED_VALUE_BYTES_MAX: usize = 32_768;
 /// Characters of a group id, a deduplication id, an attempt id.
 pub const ID_CHARS_MAX: usize = 128;
 /// How long a deduplication id counts, from the first acceptance.

@@ -88,6 +88,7 @@ impl QueueSettings {
         }
         self.redrive_allow.check()?;
         check_tags(&self.tags)?;
+        tags::check_stored(&self.stored)?;
         self.check_fifo(name)
     }
 
