@@ -2,7 +2,10 @@
 
 use ledgerq::types::{Millis, Nonce, Timestamp};
 
-use super::history::{Ask, AskId, Deleted, Event, Lease, Number, Told, Violation, check};
+use super::{
+    checker::check,
+    history::{Ask, AskId, Deleted, Event, Lease, Number, Told, Violation},
+};
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::ZERO.after(Millis::from_secs(seconds))
@@ -17,11 +20,11 @@ fn told(id: AskId, seconds: u64, told: Told) -> Event {
 }
 
 fn created() -> Vec<Event> {
-    vec![asked(0, 0, Ask::Create { queue: 0 }), told(0, 0, Told::Done)]
+    vec![asked(0, 0, Ask::Create { queue: 0, dead_letters: None }), told(0, 0, Told::Done)]
 }
 
 fn ask_send(id: AskId, numbers: &[Number]) -> Event {
-    asked(id, 1, Ask::Send { queue: 0, numbers: numbers.to_vec() })
+    asked(id, 1, Ask::Send { queue: 0, numbers: numbers.to_vec(), group: None })
 }
 
 fn sent(id: AskId, numbers: &[Number]) -> Vec<Event> {
@@ -159,4 +162,64 @@ fn a_queue_that_is_lost_is_seen() {
         told(1, 2, Told::Refused("no such queue".to_owned())),
     ];
     assert_eq!(judge(&[created(), gone]), Err(Violation::QueueLost(0)));
+}
+
+#[test]
+fn a_group_out_of_order_is_seen() {
+    let group = Some(1);
+    let send = |id, numbers: &[Number]| {
+        let numbers = numbers.to_vec();
+        vec![asked(id, 1, Ask::Send { queue: 0, numbers, group }), told(id, 1, Told::Sent)]
+    };
+    let out_of_order = Err(Violation::OutOfOrder { number: 2, earlier: 1 });
+    let begin = [created(), send(1, &[1, 2])];
+    let second_alone = received(2, 2, vec![lease(2, 1, 10)]);
+    assert_eq!(judge(&[begin.concat(), second_alone.clone()]), out_of_order);
+    let turned = received(2, 2, vec![lease(2, 1, 10), lease(1, 1, 10)]);
+    assert_eq!(judge(&[begin.concat(), turned]), out_of_order);
+    let first = received(3, 2, vec![lease(1, 1, 10)]);
+    assert_eq!(judge(&[begin.concat(), first.clone(), second_alone.clone()]), out_of_order);
+    let gone = deleted(4, 1, Deleted::Gone);
+    assert_eq!(judge(&[begin.concat(), first, gone, second_alone]), Ok(()));
+    let both = received(2, 2, vec![lease(1, 1, 10), lease(2, 1, 10)]);
+    assert_eq!(judge(&[begin.concat(), both]), Ok(()));
+}
+
+#[test]
+fn a_transact_in_part_is_seen() {
+    let begin = [created(), sent(1, &[1]), received(2, 2, vec![lease(1, 1, 3)])].concat();
+    let lease_of_it = (1, Nonce::new(1));
+    let ask = asked(3, 2, Ask::Transact { lease: lease_of_it, queue: 0, numbers: vec![2, 3] });
+    let crashed = [begin, vec![ask, Event::Ended]].concat();
+    let found = |numbers: &[Number]| {
+        let leases = numbers.iter().map(|number| lease(*number, 2, 100)).collect::<Vec<_>>();
+        let leases =
+            leases.into_iter().map(|l| if l.number > 1 { Lease { count: 1, ..l } } else { l });
+        judge(&[crashed.clone(), received(4, 50, leases.collect()), vec![Event::Emptied]])
+    };
+    assert_eq!(found(&[2, 3]), Ok(()));
+    assert_eq!(found(&[1]), Ok(()));
+    for torn in [&[2_u64][..], &[], &[1, 2, 3], &[1, 2]] {
+        assert_eq!(found(torn), Err(Violation::Torn(3)), "{torn:?}");
+    }
+}
+
+#[test]
+fn a_message_in_two_queues_or_in_a_wrong_one_is_seen() {
+    let begin = vec![
+        asked(0, 0, Ask::Create { queue: 0, dead_letters: Some(2) }),
+        told(0, 0, Told::Done),
+        ask_send(1, &[1]),
+        told(1, 1, Told::Sent),
+    ];
+    let receive = |id, queue, count| {
+        let leases = vec![lease(1, count, 100)];
+        vec![asked(id, 5, Ask::Receive { queue }), told(id, 5, Told::Received(leases))]
+    };
+    let both = [begin.clone(), receive(2, 0, 1), receive(3, 2, 2)];
+    assert_eq!(judge(&both), Err(Violation::Overlap(1)));
+    assert_eq!(judge(&[begin.clone(), receive(2, 2, 1)]), Ok(()));
+    assert_eq!(judge(&[begin.clone(), receive(2, 1, 1)]), Err(Violation::Astray(1)));
+    let moved = asked(4, 2, Ask::Move { source: 2, target: 1 });
+    assert_eq!(judge(&[begin, vec![moved], receive(2, 1, 1)]), Ok(()));
 }

@@ -8,7 +8,8 @@ use ledgerq::disk::{
 };
 
 use super::{
-    history::{Ask, Event, Number, Told, check},
+    checker::check,
+    history::{Ask, Event, Number, Told},
     seeds,
     session::{Planned, Session, found, run, start_and_empty},
     setting, sum_over,
@@ -71,9 +72,11 @@ fn acknowledged(history: &[Event]) -> BTreeSet<Number> {
     for event in history {
         let Event::Told { id, told: Told::Sent, .. } = event else { continue };
         let asked = history.iter().find_map(|event| match event {
-            Event::Asked { id: asked, ask: Ask::Send { numbers, .. }, .. } if asked == id => {
-                Some(numbers)
-            }
+            Event::Asked {
+                id: asked,
+                ask: Ask::Send { numbers, .. } | Ask::Transact { numbers, .. },
+                ..
+            } if asked == id => Some(numbers),
             _ => None,
         });
         numbers.extend(asked.into_iter().flatten());

@@ -5,6 +5,7 @@
 //! and one operation of it, as a failure says.
 
 mod bad_histories;
+mod checker;
 mod faults;
 mod history;
 mod recovery;

@@ -6,7 +6,7 @@ use ledgerq::disk::{
 };
 
 use super::{
-    history::check,
+    checker::check,
     seeds,
     session::{Planned, Session, found, run, start_and_empty},
     setting, sum_over,

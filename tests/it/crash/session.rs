@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ledgerq::{
-    broker::StartError,
+    broker::{StartError, digest},
     disk::{
         SimDisk,
         sim::{Counter, Fault, Faults, Random, keep_none},
     },
     types::{
-        Command, DeleteMode, DeleteOutcome, Envelope, LeaseRef, Millis, QueueName, Reply,
-        SendEntry, SettingsPatch,
+        Command, Delay, DeleteMode, DeleteOutcome, Envelope, LeaseRef, Millis, MoveFilter,
+        MoveSpec, QueueName, RedrivePolicy, Reply, SendEntry, Seq, SettingsPatch, Step,
     },
 };
 
@@ -24,9 +24,21 @@ use crate::{
     commands,
 };
 
-const QUEUES: [&str; 2] = ["jobs", "mails"];
+const QUEUES: [&str; 4] = ["jobs", "mails", "dead", "orders.fifo"];
+pub(super) const JOBS: QueueNo = 0;
+const MAILS: QueueNo = 1;
+/// Where dead letters of jobs go.
+pub(super) const DEAD: QueueNo = 2;
+const ORDERS: QueueNo = 3;
+/// Receives of a job before it is a dead letter.
+const RECEIVES_MAX: u32 = 1;
+/// Message groups of orders.
+const GROUPS: u64 = 3;
+const ALL: [QueueNo; 4] = [JOBS, MAILS, DEAD, ORDERS];
+/// Longer than any lease or delay of a workload.
+const LONGEST: Millis = Millis::from_secs(61);
 /// Rounds of one workload; each may hold several requests and is one frame or two.
-const ROUNDS: usize = 14;
+const ROUNDS: usize = 18;
 
 /// One fault at one operation, counted over all starts of a session.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +67,10 @@ pub(super) struct Session {
     starts_count: u64,
     seed: u64,
     leases: Vec<(QueueNo, Number, LeaseRef)>,
+    /// Messages that were sent with a delay.
+    scheduled: Vec<Number>,
+    /// What clients were told of the messages that they sent.
+    seqs: BTreeMap<Number, Seq>,
 }
 
 /// Runs the workload of a seed until it is over, or the broker is.
@@ -75,6 +91,8 @@ pub(super) fn run(seed: u64, planned: Option<Planned>) -> Session {
         starts_count: 0,
         seed,
         leases: Vec::new(),
+        scheduled: Vec::new(),
+        seqs: BTreeMap::new(),
     };
     if session.start().is_ok() {
         session.rounds();
@@ -105,8 +123,9 @@ impl Session {
     }
 
     fn rounds(&mut self) {
-        for queue in 0..QUEUES.len() {
-            self.ask(Ask::Create { queue }, create(queue));
+        for queue in [DEAD, JOBS, MAILS, ORDERS] {
+            let dead_letters = (queue == JOBS).then_some(DEAD);
+            self.ask(Ask::Create { queue, dead_letters }, create(queue, dead_letters));
         }
         self.settle();
         for _ in 0..ROUNDS {
@@ -164,16 +183,19 @@ impl Session {
     }
 
     fn request(&mut self) {
-        let queue = self.random.below(QUEUES.len());
-        match self.random.below(16) {
-            0..7 => self.send(queue),
-            7..11 => {
+        let queue = [JOBS, JOBS, MAILS, DEAD, ORDERS, ORDERS][self.random.below(6)];
+        match self.random.below(20) {
+            0..6 => self.send(if queue == DEAD { MAILS } else { queue }),
+            6..12 => {
                 let timeout = [0, 5_000, 30_000][self.random.below(3)];
                 let count_max = 1 + self.random.below(4);
                 self.ask(Ask::Receive { queue }, receive(queue, count_max, timeout));
             }
-            11..14 => self.delete(),
+            12..14 => self.delete(),
             14 => self.change(),
+            15 => self.cancel(),
+            16 | 17 => self.transact(),
+            18 => self.start_move(),
             _ => {
                 let command = Command::PurgeQueue { queue: queue_name(queue) };
                 self.ask(Ask::Purge { queue }, command);
@@ -181,13 +203,57 @@ impl Session {
         }
     }
 
-    fn send(&mut self, queue: QueueNo) {
+    fn next_numbers(&mut self) -> Vec<Number> {
         let count = 1 + self.random.below(3) as u64;
-        let numbers: Vec<Number> = (self.next_number..self.next_number + count).collect();
+        let numbers = self.next_number..self.next_number + count;
         self.next_number += count;
-        let entries = numbers.iter().map(|number| entry(*number)).collect();
+        numbers.collect()
+    }
+
+    fn send(&mut self, queue: QueueNo) {
+        let numbers = self.next_numbers();
+        let group = (queue == ORDERS).then(|| numbers[0] % GROUPS);
+        let is_scheduled = queue == MAILS && self.random.below(3) == 0;
+        let delay = is_scheduled.then(|| Delay::For(Millis::from_secs(30)));
+        let entry = |number: &Number| SendEntry { delay, ..entry(*number, group) };
+        let entries = numbers.iter().map(entry).collect();
+        if is_scheduled {
+            self.scheduled.extend(&numbers);
+        }
         let command = Command::Send { queue: queue_name(queue), entries };
-        self.ask(Ask::Send { queue, numbers }, command);
+        self.ask(Ask::Send { queue, numbers, group }, command);
+    }
+
+    /// Consumes one message and produces others.
+    fn transact(&mut self) {
+        let Some((from, number, lease)) = self.take_lease() else { return };
+        let numbers = self.next_numbers();
+        let delete = Step::Delete { queue: queue_name(from), lease };
+        let send =
+            |number: &Number| Step::Send { queue: queue_name(MAILS), entry: entry(*number, None) };
+        let steps = std::iter::once(delete).chain(numbers.iter().map(send)).collect();
+        let lease = (number, lease.nonce);
+        self.ask(Ask::Transact { lease, queue: MAILS, numbers }, Command::Transact { steps });
+    }
+
+    fn start_move(&mut self) {
+        let (source, target) = [(DEAD, JOBS), (MAILS, JOBS)][self.random.below(2)];
+        let spec = MoveSpec {
+            source: queue_name(source),
+            target: Some(queue_name(target)),
+            rate_max: [None, Some(100)][self.random.below(2)],
+            filter: MoveFilter::default(),
+        };
+        self.ask(Ask::Move { source, target }, Command::StartMove { spec, dry_run: false });
+    }
+
+    /// Any message that was sent with a delay and that a client was told of.
+    fn cancel(&mut self) {
+        let Some(at) = self.random.below(self.scheduled.len() + 1).checked_sub(1) else { return };
+        let number = self.scheduled.swap_remove(at);
+        let Some(seq) = self.seqs.get(&number).copied() else { return };
+        let command = Command::Cancel { queue: queue_name(MAILS), seqs: vec![seq] };
+        self.ask(Ask::Cancel { number }, command);
     }
 
     fn delete(&mut self) {
@@ -238,6 +304,10 @@ impl Session {
     }
 
     fn told(&mut self, id: AskId, ask: &Ask, answer: Answer) {
+        if let (Ask::Send { numbers, .. }, Ok(Reply::Sent(outcomes))) = (ask, &answer.reply) {
+            let pairs = numbers.iter().zip(outcomes);
+            self.seqs.extend(pairs.filter_map(|(n, sent)| Some((*n, sent.as_ref().ok()?.seq))));
+        }
         let told = told(answer);
         if let (Ask::Receive { queue }, Some((Told::Received(leases), refs))) = (ask, &told) {
             let pairs = leases.iter().zip(refs);
@@ -261,10 +331,12 @@ pub(super) fn start_and_empty(
     let mut history = history.to_vec();
     history.push(Event::Ended);
     let mut next_ask = history.len() + 1_000_000;
-    // What is leased now is there once the longest lease is over.
-    for wait in [Millis::ZERO, Millis::from_secs(61)] {
+    // What is leased or waits now is there once the longest lease is over. Of a group only then.
+    for (wait, queues) in [(Millis::ZERO, &[JOBS, MAILS, DEAD][..]), (LONGEST, &ALL)] {
         broker.leap(wait);
-        for queue in 0..QUEUES.len() {
+        // Tasks that go on take their steps.
+        broker.advance(Millis::from_secs(1));
+        for queue in queues.iter().copied() {
             loop {
                 let at = clock.now();
                 history.push(Event::Asked { id: next_ask, at, ask: Ask::Receive { queue } });
@@ -298,17 +370,24 @@ fn told(answer: Answer) -> Option<(Told, Vec<LeaseRef>)> {
     let told = match answer.reply {
         Err(refused) => Told::Refused(refused.to_string()),
         Ok(Reply::Done | Reply::Queue(_)) => Told::Done,
+        Ok(Reply::MoveStarted { .. }) => Told::Done,
         Ok(Reply::Sent(outcomes)) => {
             assert!(outcomes.iter().all(Result::is_ok), "every entry is good");
             Told::Sent
         }
+        Ok(Reply::Transacted(_)) => Told::Sent,
+        Ok(Reply::Cancelled(outcomes)) => match &outcomes[..] {
+            [Ok(outcome)] => Told::Cancelled(*outcome),
+            other => panic!("answered with {other:?}"),
+        },
         Ok(Reply::Received(leased)) => {
             refs.extend(leased.iter().map(ledgerq::types::Leased::lease));
             Told::Received(answer.contents.iter().map(lease).collect())
         }
         Ok(Reply::Deleted(outcomes)) => {
             let outcomes = outcomes.into_iter().map(|outcome| match outcome {
-                Ok(DeleteOutcome::Deleted | DeleteOutcome::AlreadyDeleted) => Deleted::Gone,
+                Ok(DeleteOutcome::Deleted) => Deleted::Gone,
+                Ok(DeleteOutcome::AlreadyDeleted) => Deleted::NotThere,
                 Ok(DeleteOutcome::StaleLease) => Deleted::Stale,
                 Err(refused) => panic!("a delete under a good handle was refused: {refused}"),
             });
@@ -345,12 +424,21 @@ fn body(number: Number) -> Bytes {
     bytes.into()
 }
 
-fn entry(number: Number) -> SendEntry {
-    commands::entry(body(number))
+/// A message of a group has its number as its deduplication id.
+fn entry(number: Number, group: Option<u64>) -> SendEntry {
+    let group = group.map(|group| commands::group(&format!("g{group}")));
+    let id =
+        group.as_ref().map(|group| digest::deduplication(&number.to_string(), Some(group), false));
+    SendEntry { group, deduplication: id, ..commands::entry(body(number)) }
 }
 
-fn create(queue: QueueNo) -> Command {
-    Command::CreateQueue { queue: queue_name(queue), settings: SettingsPatch::default() }
+fn create(queue: QueueNo, dead_letters: Option<QueueNo>) -> Command {
+    let redrive = dead_letters.map(|target| {
+        let dead_letter_queue = queue_name(target);
+        Some(RedrivePolicy { dead_letter_queue, receives_max: RECEIVES_MAX })
+    });
+    let settings = SettingsPatch { redrive, ..SettingsPatch::default() };
+    Command::CreateQueue { queue: queue_name(queue), settings }
 }
 
 fn receive(queue: QueueNo, count_max: usize, timeout: u64) -> Command {

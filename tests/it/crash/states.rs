@@ -6,9 +6,10 @@ use ledgerq::disk::{
 };
 
 use super::{
-    history::check,
+    checker::check,
+    history::{Ask, AskId, Event, Lease, QueueNo, Told},
     seeds,
-    session::{Planned, Session, found, run, start_and_empty},
+    session::{DEAD, JOBS, Planned, Session, found, run, start_and_empty},
     setting, sum_over,
 };
 
@@ -61,9 +62,47 @@ fn workloads_do_what_they_are_for() {
         let named = |session: &&Session| format!("{:?}", session.history).contains(name);
         sessions.iter().filter(named).count()
     };
-    for name in ["Received([Lease", "Deleted([Gone", "Changed([Some", "Purge", "Ended", "Stale"] {
+    let names = [
+        "Received([Lease",
+        "Deleted([Gone",
+        "Deleted([NotThere",
+        "Changed([Some",
+        "Purge",
+        "Ended",
+        "Stale",
+        "Transact",
+        "Move",
+        "Cancelled(Cancelled",
+        "Cancelled(TooLate",
+        "group: Some",
+    ];
+    for name in names {
         assert!(kinds(name) >= 2, "{name} is in too few histories");
     }
+    let dead = |session: &&Session| receives(session, DEAD).iter().any(|lease| lease.count > 1);
+    assert!(sessions.iter().filter(dead).count() >= 2, "some dead letters are received");
+    let again = |session: &&Session| {
+        let first = receives(session, DEAD).into_iter().map(|lease| lease.number);
+        let known: Vec<_> = first.collect();
+        let back = receives(session, JOBS);
+        back.iter().any(|lease| lease.count == 1 && known.contains(&lease.number))
+    };
+    assert!(sessions.iter().filter(again).count() >= 1, "some are moved back and received");
+}
+
+/// What a session was given of a queue.
+fn receives(session: &Session, wanted: QueueNo) -> Vec<Lease> {
+    let is_asked = |wanted_id: AskId| {
+        session.history.iter().any(|event| {
+            matches!(event, Event::Asked { id, ask: Ask::Receive { queue }, .. }
+                if *id == wanted_id && *queue == wanted)
+        })
+    };
+    let told = session.history.iter().filter_map(|event| match event {
+        Event::Told { id, told: Told::Received(leases), .. } if is_asked(*id) => Some(leases),
+        _ => None,
+    });
+    told.flatten().cloned().collect()
 }
 
 /// How many states were tried.
