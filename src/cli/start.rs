@@ -131,11 +131,11 @@ fn failure(error: StartError, data_dir: &std::path::Path) -> Failure {
 fn warn_of_medium(disk: &RealDisk) {
     match disk.medium() {
         Ok(Medium::Memory) => warn!(
-            "THE DATA DIRECTORY IS ON A MEMORY FILE SYSTEM: a restart of the machine loses \\
+            "THE DATA DIRECTORY IS ON A MEMORY FILE SYSTEM: a restart of the machine loses \
              everything, acknowledged or not"
         ),
         Ok(Medium::Network) => warn!(
-            "THE DATA DIRECTORY IS ON A NETWORK FILE SYSTEM: what is acknowledged is as safe as the \\
+            "THE DATA DIRECTORY IS ON A NETWORK FILE SYSTEM: what is acknowledged is as safe as the \
              other side makes it, and locks may not hold"
         ),
         Ok(Medium::Local | Medium::Unknown) => {}
