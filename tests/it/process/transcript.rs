@@ -11,6 +11,9 @@ use expect_test::Expect;
 
 use super::{program, server::Server};
 
+/// The longest line of an expected text.
+const COLUMNS_MAX: usize = 84;
+
 /// Runs a script against a broker and compares what it prints.
 #[track_caller]
 pub(super) fn check(server: &Server, script: &str, expected: &Expect) {
@@ -59,9 +62,9 @@ impl Shell {
         let server = ["--server", self.url.as_str()];
         let run = program::run(server.into_iter().chain(words.iter().map(String::as_str)));
         let _ = writeln!(text, "$ {line}");
-        text.push_str(&self.seen.scrub(&run.stdout));
+        text.push_str(&wrap(&self.seen.scrub(&run.stdout)));
         for line in self.seen.scrub(&run.stderr).lines() {
-            let _ = writeln!(text, "! {line}");
+            text.push_str(&wrap(&format!("! {line}")));
         }
         if run.code != 0 {
             let _ = writeln!(text, "= {}", run.code);
@@ -112,6 +115,25 @@ impl Seen {
             self.names.push((format!("h{}", self.handles_count), word.into()));
         }
     }
+}
+
+/// Long lines broken between words, so that they fit into a source file.
+pub(super) fn wrap(text: &str) -> String {
+    let mut wrapped = String::new();
+    for line in text.lines() {
+        let mut length = 0;
+        for word in line.split_inclusive(' ') {
+            if length > 0 && length + word.len() > COLUMNS_MAX {
+                wrapped.truncate(wrapped.trim_end().len());
+                wrapped.push_str("\n    ");
+                length = 4;
+            }
+            wrapped.push_str(word);
+            length += word.len();
+        }
+        wrapped.push('\n');
+    }
+    wrapped
 }
 
 fn is_of_word(c: char) -> bool {
