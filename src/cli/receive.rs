@@ -3,7 +3,7 @@
 //! **Invariant.** A message is deleted only after the flush of what it was printed to succeeded. If
 //! the reader is gone, its leases are given back.
 
-use std::{future::Future, io, pin::pin, time::Duration};
+use std::{future::Future, io, ops::ControlFlow, pin::pin, time::Duration};
 
 use clap::Args;
 
@@ -63,7 +63,11 @@ pub(super) async fn run(args: ReceiveArgs, mut to: Session) -> Result<(), Failur
                     }
                     other => other?,
                 },
-                Err(error) => pause_after(error, interrupt.as_mut()).await?,
+                Err(error) => {
+                    if pause_after(error, interrupt.as_mut()).await?.is_break() {
+                        return all_well;
+                    }
+                }
             },
         }
     }
@@ -78,23 +82,28 @@ impl ReceiveArgs {
     }
 }
 
-/// Waits before the next try if there should be one: a broker that restarts comes back.
-async fn pause_after(
-    error: Error,
-    interrupt: impl Future<Output = io::Result<()>>,
-) -> Result<(), Failure> {
-    let passes = match &error {
+/// Whether a broker that restarts is a reason for it.
+fn passes(error: &Error) -> bool {
+    match error {
         Error::Unreachable { .. } | Error::Lost { .. } => true,
         Error::Refused(refusal) => refusal.retry_after.is_some(),
         Error::Address { .. } | Error::Answer(_) => false,
-    };
-    if !passes {
+    }
+}
+
+/// Waits before the next try if there should be one: a broker that restarts comes back. Breaks off
+/// if it is interrupted.
+async fn pause_after(
+    error: Error,
+    interrupt: impl Future<Output = io::Result<()>>,
+) -> Result<ControlFlow<()>, Failure> {
+    if !passes(&error) {
         return Err(error.into());
     }
     complain(&format!("{error}; going on"));
     tokio::select! {
-        () = tokio::time::sleep(PAUSE) => Ok(()),
-        _ = interrupt => Err(Failure { exit: Exit::Done, line: None }),
+        () = tokio::time::sleep(PAUSE) => Ok(ControlFlow::Continue(())),
+        _ = interrupt => Ok(ControlFlow::Break(())),
     }
 }
 
@@ -120,11 +129,20 @@ async fn hand_over(
 /// Deletes the printed messages; whether all of them are gone.
 async fn delete(args: &ReceiveArgs, to: &Session, messages: Vec<Message>) -> Result<bool, Failure> {
     let handles = messages.iter().map(|message| message.receipt_handle.clone()).collect();
-    let outcomes = to.client.delete(&args.queue, handles).await.map_err(|error| {
-        let failure = Failure::from(error);
-        let line = failure.line.unwrap_or_default();
-        Failure::new(failure.exit, format!("the printed messages were not deleted: {line}"))
-    })?;
+    let outcomes = match to.client.delete(&args.queue, handles).await {
+        Ok(outcomes) => outcomes,
+        // What was not deleted comes again once its lease has ended.
+        Err(error) if args.follow && passes(&error) => {
+            complain(&format!("the printed messages may come again: {error}; going on"));
+            return Ok(false);
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            let line = failure.line.unwrap_or_default();
+            let line = format!("the printed messages were not deleted: {line}");
+            return Err(Failure::new(failure.exit, line));
+        }
+    };
     let mut all_gone = true;
     for (message, outcome) in messages.iter().zip(outcomes) {
         let problem = match outcome {
