@@ -19,7 +19,7 @@ mod transcript;
 use std::time::Duration;
 
 /// How long something may take that is bound to happen: far longer than it ever does.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A new empty directory on a real file system, removed when it is dropped.
 fn directory() -> tempfile::TempDir {

@@ -17,6 +17,8 @@ use super::{PATIENCE, program};
 /// How to start a broker.
 pub(super) struct Serve {
     command: Command,
+    /// Settings that a test may want otherwise, by their flags.
+    settings: Vec<(&'static str, String)>,
 }
 
 /// A broker that was started; killed when it is dropped.
@@ -52,17 +54,27 @@ struct Written {
 impl Serve {
     /// On this data directory, with small segments, which a start need not zero for long.
     pub(super) fn on(data_dir: &Path) -> Self {
-        let mut command = program::command();
-        command.args(["serve", "--grpc-listen", "127.0.0.1:0", "--log-format", "json"]);
-        command.args(["--segment-bytes", "64KiB", "--data-dir"]).arg(data_dir);
-        Self { command }
+        let mut serve = Self::plain(data_dir);
+        serve.settings = vec![
+            ("--grpc-listen", "127.0.0.1:0".into()),
+            ("--segment-bytes", "64KiB".into()),
+            ("--log-format", "json".into()),
+        ];
+        serve
     }
 
     /// On this data directory, with nothing else said.
     pub(super) fn plain(data_dir: &Path) -> Self {
         let mut command = program::command();
         command.args(["serve", "--data-dir"]).arg(data_dir);
-        Self { command }
+        Self { command, settings: Vec::new() }
+    }
+
+    /// With this value of a setting that [`Serve::on`] sets otherwise, or not at all.
+    pub(super) fn set(mut self, flag: &'static str, value: &str) -> Self {
+        self.settings.retain(|(set, _)| *set != flag);
+        self.settings.push((flag, value.into()));
+        self
     }
 
     /// With these arguments too.
@@ -77,10 +89,15 @@ impl Serve {
         self
     }
 
+    fn spawn(&mut self) -> (Child, Arc<Log>) {
+        let settings = self.settings.iter().flat_map(|(flag, value)| [*flag, value.as_str()]);
+        spawn(self.command.args(settings))
+    }
+
     /// Starts it and waits until its port is open.
     #[track_caller]
     pub(super) fn listening(mut self) -> Server {
-        let (child, log) = spawn(&mut self.command);
+        let (child, log) = self.spawn();
         let mut server = Server { child, log, address: String::new() };
         let line = server.line("listening");
         line["address"].as_str().expect("the line has the address").clone_into(&mut server.address);
@@ -98,7 +115,7 @@ impl Serve {
     /// Starts it, expecting that it ends by itself.
     #[track_caller]
     pub(super) fn refused(mut self) -> Ended {
-        let (child, log) = spawn(&mut self.command);
+        let (child, log) = self.spawn();
         Server { child, log, address: String::new() }.ended()
     }
 }

@@ -64,7 +64,7 @@ impl Shell {
         let _ = writeln!(text, "$ {line}");
         text.push_str(&wrap(&self.seen.scrub(&run.stdout)));
         for line in self.seen.scrub(&run.stderr).lines() {
-            text.push_str(&wrap(&format!("! {line}")));
+            text.push_str(&wrap(format!("! {line}").trim_end()));
         }
         if run.code != 0 {
             let _ = writeln!(text, "= {}", run.code);
@@ -89,12 +89,8 @@ impl Seen {
         for (name, value) in &self.names {
             text = text.replace(value, name);
         }
-        let age = "\"oldest_age_ms\":";
-        if let Some((before, after)) = text.split_once(age) {
-            let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
-            if rest.len() < after.len() {
-                text = format!("{before}{age}AGE{rest}");
-            }
+        for before in ["\"oldest_age_ms\":", "again in "] {
+            text = without_number_behind(before, &text);
         }
         text
     }
@@ -117,12 +113,25 @@ impl Seen {
     }
 }
 
+/// The text with `N` for each number that stands behind these words.
+fn without_number_behind(words: &str, text: &str) -> String {
+    let mut parts = text.split(words);
+    let mut scrubbed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        scrubbed.push_str(words);
+        scrubbed.push_str(if rest.len() < part.len() { "N" } else { "" });
+        scrubbed.push_str(rest);
+    }
+    scrubbed
+}
+
 /// Long lines broken between words, so that they fit into a source file.
 pub(super) fn wrap(text: &str) -> String {
     let mut wrapped = String::new();
     for line in text.lines() {
         let mut length = 0;
-        for word in line.split_inclusive(' ') {
+        for word in line.split_inclusive([' ', ',']) {
             if length > 0 && length + word.len() > COLUMNS_MAX {
                 wrapped.truncate(wrapped.trim_end().len());
                 wrapped.push_str("\n    ");

@@ -1,7 +1,7 @@
 //! A broker that is killed again and again under load: what it answered holds.
 //!
-//! `DRILL_KILLS=1000` kills more often than the default run, `DRILL_SEED=...` repeats the choices of
-//! a run: what is sent and when the kills fall, though not the machine's own timing.
+//! `DRILL_KILLS=1000` kills more often than the default run. `DRILL_SEED=...` repeats the choices
+//! of a run: what is sent and when the kills fall, though not the machine's own timing.
 
 /// What messages carry.
 mod body;

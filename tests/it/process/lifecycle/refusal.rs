@@ -46,7 +46,7 @@ fn a_port_in_use_is_refused_before_the_directory_is_touched() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let address = taken.local_addr().expect("it has an address").to_string();
     let fresh = data.path().join("fresh");
-    let ended = Serve::plain(&fresh).args(["--grpc-listen", &address]).refused();
+    let ended = Serve::plain(&fresh).set("--grpc-listen", &address).refused();
     assert_eq!(ended.code, 8);
     let told = format!(
         "cannot listen on {address}: Address already in use (os error 98); another process \

@@ -31,7 +31,7 @@ async fn poll_until_it_waits(url: &str) -> tokio::task::JoinHandle<Result<Delive
 #[test]
 fn a_drain_answers_long_polls_and_ends_with_0() {
     let data = directory();
-    let server = Serve::on(data.path()).args(["--polls-max", "1"]).serving();
+    let server = Serve::on(data.path()).set("--polls-max", "1").serving();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
     let poll = runtime.block_on(poll_until_it_waits(&server.url()));
     let ended = server.terminate();
@@ -73,7 +73,7 @@ fn a_second_signal_ends_at_once() {
 #[test]
 fn a_drain_waits_no_longer_than_it_is_told_to() {
     let data = directory();
-    let server = Serve::on(data.path()).args(["--drain-timeout", "50ms"]).serving();
+    let server = Serve::on(data.path()).set("--drain-timeout", "50ms").serving();
     let ended = block_on(async {
         let held = held_open(server.url()).await;
         let ended = server.terminate();
@@ -85,24 +85,24 @@ fn a_drain_waits_no_longer_than_it_is_told_to() {
 }
 
 #[test]
-fn a_request_during_a_drain_is_told_that_nothing_was_done() {
+fn a_send_during_a_drain_is_done_if_it_says_so_and_only_then() {
     let data = directory();
     let server = Serve::on(data.path()).serving();
-    let refused = block_on(async {
+    let outcome = block_on(async {
         let client = client_with_jobs(&server.url()).await;
         let _held = held_open(server.url()).await;
         server.signal(Signal::TERM);
         server.line("draining: no new requests; one more signal ends at once");
-        client.send(&jobs(), vec![Outgoing::new("late")]).await.expect_err("it drains")
+        client.send(&jobs(), vec![Outgoing::new("late")]).await
     });
-    assert!(!refused.is_outcome_unknown(), "{refused}");
     server.kill();
     let server = Serve::on(data.path()).serving();
     let counts = block_on(async {
         let client = Client::connect(&server.url()).await.expect("it serves");
         client.get_queue(&jobs()).await.expect("it is there").counts
     });
-    assert_eq!(counts.ready, 0);
+    // The refusal is the broker's own, or that of a connection that is being closed.
+    assert_eq!(counts.ready, u64::from(outcome.is_ok()), "{outcome:?}");
 }
 
 #[test]
