@@ -12,7 +12,8 @@
 //! * [`disk`]: the seam to the operating system, real and simulated;
 //! * [`clock`] and [`entropy`]: the only readers of time and chance;
 //! * [`server`] and [`config`]: the listener, and what an operator sets;
-//! * [`client`]: the other end of the wire, for programs in Rust and for the command line.
+//! * [`client`]: the other end of the wire, for programs in Rust and for the command line;
+//! * [`cli`] and [`telemetry`]: the program itself: what it takes, prints and logs.
 //!
 //! `docs/ARCHITECTURE.md` tells the same at more length.
 

@@ -202,6 +202,11 @@ impl<W: Waiter> Owner<W> {
         if waits { self.prepare_again_at } else { deadlines.into_iter().flatten().min() }
     }
 
+    /// Whether everything that was decided is durable.
+    pub fn is_durable(&self) -> bool {
+        self.batch.is_empty() && !self.write_under_way
+    }
+
     /// Whether no space could be had for another segment.
     pub fn is_disk_full(&self) -> bool {
         self.prepare_again_at.is_some()

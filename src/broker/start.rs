@@ -41,9 +41,15 @@ pub enum StartError {
     /// The log cannot be used.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The first segment could not be prepared.
-    #[error("cannot prepare a segment for the log")]
-    Prepare(#[source] io::Error),
+    /// There is no space for the segment that the first frame needs.
+    #[error(
+        "the disk is too full to start: the log needs one segment of {segment_bytes} bytes; free \
+         some space and start again"
+    )]
+    NoSpace {
+        /// Size of a segment.
+        segment_bytes: u64,
+    },
 }
 
 /// An owner that has recovered, and what goes with it.
@@ -85,7 +91,7 @@ pub fn start<W: Waiter>(
     let hold = retention_record(&settings, &state, report.last_now, now);
     let mut owner = Owner::new(settings.owner, state, store, log, entropy);
     owner.begin(now, hold);
-    run_until_durable(&mut owner, &directory, now)?;
+    run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
     Ok(Started { owner, clock, directory, report, retention_held })
 }
@@ -117,6 +123,7 @@ fn retention_record(
 
 /// Runs the owner's jobs here until nothing is under way. Nobody waits for answers yet.
 fn run_until_durable<W: Waiter>(
+    settings: &Settings,
     owner: &mut Owner<W>,
     directory: &Directory,
     now: Timestamp,
@@ -125,7 +132,9 @@ fn run_until_durable<W: Waiter>(
     loop {
         owner.flush(now, &mut effects);
         if effects.is_empty() {
-            return Ok(());
+            let is_durable = owner.is_durable();
+            let segment_bytes = settings.segment_bytes;
+            return is_durable.then_some(()).ok_or(StartError::NoSpace { segment_bytes });
         }
         for effect in effects.drain(..) {
             match effect {
@@ -139,7 +148,10 @@ fn run_until_durable<W: Waiter>(
                 }
                 Effect::Seal(job) => owner.step(now, Event::Sealed(job.run())),
                 Effect::Failed(error) => return Err(error.into()),
-                Effect::NoSpace(error) => return Err(StartError::Prepare(error)),
+                // The owner tries again by itself, and takes no sends until it works.
+                Effect::NoSpace(cause) => {
+                    tracing::warn!(%cause, "cannot prepare a segment; sends are refused until it works");
+                }
                 Effect::Unsealed(_) | Effect::Release(_) | Effect::Synced(_) | Effect::Drained => {}
             }
         }

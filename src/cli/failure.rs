@@ -47,7 +47,7 @@ impl Failure {
 impl From<client::Error> for Failure {
     fn from(error: client::Error) -> Self {
         let exit = match &error {
-            client::Error::Address { .. } => Exit::Usage,
+            client::Error::Address { .. } | client::Error::NoAuthority { .. } => Exit::Usage,
             client::Error::Unreachable { .. } => Exit::Unreachable,
             client::Error::Lost { .. } | client::Error::Refused(_) | client::Error::Answer(_) => {
                 Exit::Refused
@@ -67,7 +67,9 @@ impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let exit = match &error {
             LogError::Corrupt { .. } | LogError::Refused { .. } => Exit::Corrupt,
-            LogError::SyncFailed { .. } | LogError::Poisoned => Exit::SyncFailed,
+            LogError::SyncFailed { .. }
+            | LogError::Poisoned
+            | LogError::Io { operation: "sync", .. } => Exit::SyncFailed,
             LogError::SegmentBytes { .. } => Exit::Config,
             LogError::Io { .. } | LogError::NewerFormat { .. } | LogError::ForeignFiles { .. } => {
                 Exit::CannotStart

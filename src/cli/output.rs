@@ -73,6 +73,11 @@ pub(super) fn rfc3339(at: Timestamp) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
 
+/// A count with its noun and verb.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Text of a stranger as a terminal may show it: control characters are escaped, except for line
 /// ends and tabs.
 pub(super) fn printable(text: &str) -> String {

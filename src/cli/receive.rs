@@ -3,13 +3,13 @@
 //! **Invariant.** A message is deleted only after the flush of what it was printed to succeeded. If
 //! the reader is gone, its leases are given back.
 
-use std::{future::Future, io, ops::ControlFlow, pin::pin, time::Duration};
+use std::{io, pin::pin, time::Duration};
 
 use clap::Args;
 
 use super::{
     Exit, Failure, Session, complain,
-    output::{printable, rfc3339},
+    output::{counted, printable, rfc3339},
     view::{MessageObject, UnavailableObject},
 };
 use crate::{
@@ -50,22 +50,28 @@ pub(super) async fn run(args: ReceiveArgs, mut to: Session) -> Result<(), Failur
         return hand_over(&args, &mut to, delivery).await;
     }
     let mut all_well = Ok(());
+    let mut told = None;
     let mut interrupt = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             // A receive that is dropped here gives its leases back.
             _ = &mut interrupt => return all_well,
             received = to.client.receive(&args.queue, args.options()) => match received {
-                Ok(delivery) => match hand_over(&args, &mut to, delivery).await {
-                    // What was told is no reason to stop, but it is remembered.
-                    Err(Failure { line: None, exit: Exit::Refused }) => {
-                        all_well = Err(Failure::told());
+                Ok(delivery) => {
+                    told = None;
+                    match hand_over(&args, &mut to, delivery).await {
+                        // What was told is no reason to stop, but it is remembered.
+                        Err(Failure { line: None, exit: Exit::Refused }) => {
+                            all_well = Err(Failure::told());
+                        }
+                        other => other?,
                     }
-                    other => other?,
-                },
+                }
                 Err(error) => {
-                    if pause_after(error, interrupt.as_mut()).await?.is_break() {
-                        return all_well;
+                    going_on(error, &mut told)?;
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE) => {}
+                        _ = &mut interrupt => return all_well,
                     }
                 }
             },
@@ -82,29 +88,23 @@ impl ReceiveArgs {
     }
 }
 
-/// Whether a broker that restarts is a reason for it.
-fn passes(error: &Error) -> bool {
-    match error {
+/// Whether there should be another try: a broker that restarts comes back. Tells why it is needed,
+/// once for each reason, however long it lasts.
+fn going_on(error: Error, told: &mut Option<String>) -> Result<(), Failure> {
+    let passes = match &error {
         Error::Unreachable { .. } | Error::Lost { .. } => true,
         Error::Refused(refusal) => refusal.retry_after.is_some(),
-        Error::Address { .. } | Error::Answer(_) => false,
-    }
-}
-
-/// Waits before the next try if there should be one: a broker that restarts comes back. Breaks off
-/// if it is interrupted.
-async fn pause_after(
-    error: Error,
-    interrupt: impl Future<Output = io::Result<()>>,
-) -> Result<ControlFlow<()>, Failure> {
-    if !passes(&error) {
+        Error::Address { .. } | Error::NoAuthority { .. } | Error::Answer(_) => false,
+    };
+    if !passes {
         return Err(error.into());
     }
-    complain(&format!("{error}; going on"));
-    tokio::select! {
-        () = tokio::time::sleep(PAUSE) => Ok(ControlFlow::Continue(())),
-        _ = interrupt => Ok(ControlFlow::Break(())),
+    let line = format!("{error}; going on");
+    if told.as_ref() != Some(&line) {
+        complain(&line);
     }
+    *told = Some(line);
+    Ok(())
 }
 
 /// Prints what came, then deletes it if asked to.
@@ -121,26 +121,19 @@ async fn hand_over(
     }
     let mut all_well = delivery.unavailable.is_empty();
     if args.delete && !delivery.messages.is_empty() {
-        all_well &= delete(args, to, delivery.messages).await?;
+        all_well &= delete(args, to, delivery.messages).await;
     }
     if all_well { Ok(()) } else { Err(Failure::told()) }
 }
 
 /// Deletes the printed messages; whether all of them are gone.
-async fn delete(args: &ReceiveArgs, to: &Session, messages: Vec<Message>) -> Result<bool, Failure> {
+async fn delete(args: &ReceiveArgs, to: &Session, messages: Vec<Message>) -> bool {
     let handles = messages.iter().map(|message| message.receipt_handle.clone()).collect();
     let outcomes = match to.client.delete(&args.queue, handles).await {
         Ok(outcomes) => outcomes,
-        // What was not deleted comes again once its lease has ended.
-        Err(error) if args.follow && passes(&error) => {
-            complain(&format!("the printed messages may come again: {error}; going on"));
-            return Ok(false);
-        }
         Err(error) => {
-            let failure = Failure::from(error);
-            let line = failure.line.unwrap_or_default();
-            let line = format!("the printed messages were not deleted: {line}");
-            return Err(Failure::new(failure.exit, line));
+            complain(&format!("the messages that were just printed were not deleted: {error}"));
+            return false;
         }
     };
     let mut all_gone = true;
@@ -153,7 +146,7 @@ async fn delete(args: &ReceiveArgs, to: &Session, messages: Vec<Message>) -> Res
         all_gone = false;
         complain(&format!("message {} was not deleted: {problem}", message.message_id));
     }
-    Ok(all_gone)
+    all_gone
 }
 
 /// Nobody reads what was printed: whoever receives next gets it.
@@ -163,14 +156,15 @@ async fn give_back(
     delivery: Delivery,
     error: io::Error,
 ) -> Failure {
-    let count = delivery.messages.len();
+    let count = delivery.messages.len() as u64;
     let handles = delivery.messages.into_iter().map(|message| message.receipt_handle);
     let entries = handles.map(|handle| (handle, Millis::ZERO)).collect();
     let when = match to.client.change_visibility(&args.queue, entries).await {
         Ok(outcomes) if outcomes.iter().all(Result::is_ok) => "now",
         Ok(_) | Err(_) => "when their leases end",
     };
-    let again = format!("{count} messages were not deleted and can be received again {when}");
+    let messages = counted(count, "message was", "messages were");
+    let again = format!("{messages} not deleted and can be received again {when}");
     Failure::new(Exit::Refused, format!("cannot write to standard output: {error}; {again}"))
 }
 
@@ -194,12 +188,11 @@ fn print(args: &ReceiveArgs, to: &mut Session, delivery: &Delivery) -> io::Resul
 
 /// A message for people: what is about it, then its body, then an empty line.
 fn text(message: &Message, with_handle: bool) -> String {
-    let times = if message.receive_count == 1 { "time" } else { "times" };
     let mut lines = vec![format!(
-        "{}  sent {}, received {} {times}",
+        "{}  sent {}, received {}",
         message.message_id,
         rfc3339(message.sent_at),
-        message.receive_count
+        counted(u64::from(message.receive_count), "time", "times")
     )];
     if with_handle {
         lines.push(format!("handle {}", message.receipt_handle));

@@ -68,7 +68,12 @@ pub(super) async fn serve(
         Ok(Err(error)) => return Err(Failure::start(Exit::CannotStart, &error)),
         Err(error) => return Err(Failure::start(Exit::CannotStart, &error)),
     }
-    until_drained(&broker).await?;
+    let drained = tokio::time::timeout(millis(config.drain_timeout.get()), until_drained(&broker));
+    let Ok(drained) = drained.await else {
+        let line = "the disk has no room for what was accepted last and is not confirmed; ended";
+        return Err(Failure::new(Exit::CannotStart, line));
+    };
+    drained?;
     info!("everything that was accepted is on the disk; goodbye");
     Ok(())
 }
@@ -124,7 +129,9 @@ fn failure(error: StartError, data_dir: &std::path::Path) -> Failure {
         StartError::Store(StoreError::IdentityDamaged { .. }) => {
             Failure::start(Exit::Corrupt, &error)
         }
-        StartError::Store(_) | StartError::Prepare(_) => Failure::start(Exit::CannotStart, &error),
+        StartError::Store(_) | StartError::NoSpace { .. } => {
+            Failure::start(Exit::CannotStart, &error)
+        }
     }
 }
 
@@ -185,7 +192,7 @@ fn report(started: &Started<Caller>, took: Duration) {
     }
     if started.retention_held {
         warn!(
-            "the wall clock is more than {} past the last logged time: no message expires until \\
+            "the wall clock is more than {} past the last logged time: no message expires until \
              `serve --accept-clock` confirms that the clock is right",
             start::CLOCK_JUMP_MAX
         );

@@ -23,6 +23,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A server at `https://`, and nobody to trust.
+    #[error("{server} needs the certificate of an authority to trust: --ca FILE, or LEDGERQ_CA")]
+    NoAuthority {
+        /// The server.
+        server: String,
+    },
     /// There is no connection, so nothing was done.
     #[error("cannot reach {server}: {problem}; is `ledgerq serve` running?")]
     Unreachable {
@@ -67,7 +73,7 @@ impl Error {
             // An answer that cannot be read is an answer: something was done.
             Self::Lost { .. } | Self::Answer(_) => true,
             Self::Refused(refusal) => refusal.is_outcome_unknown(),
-            Self::Address { .. } | Self::Unreachable { .. } => false,
+            Self::Address { .. } | Self::NoAuthority { .. } | Self::Unreachable { .. } => false,
         }
     }
 
@@ -133,7 +139,7 @@ impl Refusal {
     }
 }
 
-/// The sentence, the fields that it does not name itself, and when to try again.
+/// The sentence, what it does not say itself of a field, and when to try again.
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut line = self.message.replace(['\n', '\r'], " ");
@@ -141,11 +147,9 @@ impl std::fmt::Display for Refusal {
             line = format!("the server refused: {}", self.code.description());
         }
         for (field, description) in &self.violations {
-            if !line.contains(field.as_str()) {
-                write!(line, "; {field}")?;
-            }
+            // A ledgerq server says it all in the sentence already.
             if !line.contains(description.as_str()) {
-                write!(line, ": {}", description.replace(['\n', '\r'], " "))?;
+                write!(line, "; {field}: {}", description.replace(['\n', '\r'], " "))?;
             }
         }
         if let Some(after) = self.retry_after {
@@ -174,7 +178,11 @@ fn without_server(status: &Status, server: &str) -> Option<Error> {
         })),
         (_, Some(source)) if is_connect_error(source) => Some(unreachable(server, source)),
         (_, Some(source)) => {
-            let problem = format!("the connection to {server} broke: {}", root_cause(source));
+            let mut problem = format!("the connection to {server} broke: {}", root_cause(source));
+            if problem.contains("frame with invalid size") {
+                // What a TLS server's answer looks like to a client without TLS.
+                problem.push_str(" (does the server want https://?)");
+            }
             Some(Error::Lost { problem })
         }
         (_, None) => None,

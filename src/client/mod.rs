@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Connects to `server`, such as `https://broker.example:7420`, and trusts the authorities
-    /// whose certificates, in PEM, are in `authorities`.
+    /// whose certificates, in PEM, are in `authorities`. A server at `http://` needs none.
     pub async fn connect_tls(server: &str, authorities: &[u8]) -> Result<Self, Error> {
         Self::open(server, Some(authorities)).await
     }
@@ -101,14 +101,15 @@ impl Client {
         if !server.starts_with("http://") && !server.starts_with("https://") {
             return Err(bad("it begins with neither http:// nor https://".into()));
         }
-        if server.starts_with("https://") != authorities.is_some() {
-            return Err(bad("https:// and the certificate of an authority go together".into()));
+        let tls = server.starts_with("https://");
+        if tls && authorities.is_none() {
+            return Err(Error::NoAuthority { server: server.to_owned() });
         }
         let endpoint = Endpoint::from_shared(server.to_owned())
             .map_err(|error| bad(error.to_string()))?
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true);
-        let endpoint = match authorities {
+        let endpoint = match authorities.filter(|_| tls) {
             None => endpoint,
             Some(pem) => {
                 let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));

@@ -119,3 +119,13 @@ async fn an_address_that_is_none_is_told_with_one_that_is() {
         write it like http://127.0.0.1:7420"#]]
     .assert_eq(&text);
 }
+
+#[tokio::test]
+async fn a_server_with_tls_needs_an_authority_to_trust() {
+    let error = Client::connect("https://localhost:7420").await.expect_err("nobody is trusted");
+    let text = error.to_string().replace(": ", ":\n");
+    expect![[r#"
+        https://localhost:7420 needs the certificate of an authority to trust:
+        --ca FILE, or LEDGERQ_CA"#]]
+    .assert_eq(&text);
+}

@@ -1,6 +1,6 @@
 //! The configuration of `serve`: flags before environment before file before defaults.
 //!
-//! [`layer`] is what one source says; [`Config`] is what holds, each value within its limits. Each
+//! [`Layer`] is what one source says; [`Config`] is what holds, each value within its limits. Each
 //! room has its own settings, made from these where the broker is started; nothing else reads the
 //! environment or the file.
 

@@ -11,7 +11,7 @@ use super::{
     writer::blank_header,
 };
 
-/// Makes the directory of the segments and the first segment, durably. [`super::recover`] then
+/// Makes the directory of the segments and the first segment, durably. [`super::recover()`] then
 /// gives the writer.
 ///
 /// It can be called again after it was interrupted, also with another lineage, but refuses if the

@@ -9,7 +9,7 @@ use std::{io, io::IoSlice, sync::Arc};
 use super::{Identity, StoreError};
 use crate::{
     disk::{self, Access, Disk},
-    log::{self, SEGMENTS_DIR, SegmentId, Settings},
+    log::{self, LogError, SEGMENTS_DIR, SegmentId, Settings},
 };
 
 const LOCK: &str = "LOCK";
@@ -50,7 +50,10 @@ impl Directory {
             return Err(StoreError::NotOurs { file });
         }
         let settings = Settings { segment_bytes, lineage: fresh.lineage };
-        log::create(&*disk, &settings, salts)?;
+        log::create(&*disk, &settings, salts).map_err(|error| match error {
+            LogError::ForeignFiles { .. } => StoreError::IdentityMissing,
+            error => StoreError::Log(error),
+        })?;
         publish(&*disk, &fresh)?;
         Ok(Self { disk, identity: fresh, is_new: true, _lock: lock })
     }

@@ -1,4 +1,20 @@
 //! The integration tests: what a user of the broker would notice, and how the code is kept.
 
+/// A whole broker on the simulated disk, run by hand: what scripts, crashes and the model drive.
+mod broker;
+/// The behaviour of queues, one file per theme; each script is told to every driver.
+mod corpus;
+/// Every crash and every failing disk operation of small workloads, judged by a history checker.
+mod crash;
+/// The worked example of docs/FORMAT.md, read by the crate and written by it.
+mod format_doc;
+/// Bytes that every later version must read.
+//mod golden;
+/// How the sources are kept: which room may use which, and what a file may look like.
+//mod layering;
+/// Random scripts against a simple model of standard queues.
+//mod model;
 /// The program itself: started, killed, stopped, damaged, and spoken to from the command line.
 mod process;
+/// The little language that the corpus is written in, and what runs it.
+mod script;

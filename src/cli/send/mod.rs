@@ -1,6 +1,6 @@
 //! `ledgerq send`: one message, or one for each line of a file.
 
-#![expect(clippy::disallowed_types, reason = "the lines to send are in the user's file")]
+#![expect(clippy::disallowed_types, reason = "the files are the user's, not the broker's")]
 
 mod lines;
 mod pipeline;
@@ -112,7 +112,7 @@ impl SendArgs {
             attributes: self.plain_attributes(),
             delay: self.delay.map(|Span(millis)| millis),
             in_flight_max: usize::from(self.in_flight),
-            name: path.display().to_string(),
+            name: name(path),
             bytes_total,
         }
     }
@@ -125,6 +125,11 @@ fn print(to: &mut Session, message_id: &str, line: Option<u64>) -> io::Result<()
     } else {
         to.out.line(message_id)
     }
+}
+
+/// A source as errors call it.
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
 }
 
 /// A file or standard input, and the file's length.
@@ -150,9 +155,9 @@ fn read(path: &Path) -> Result<Bytes, Failure> {
         }
         _ => return Ok(body.into()),
     };
-    Err(Failure::new(Exit::Refused, format!("{} {problem}", path.display())))
+    Err(Failure::new(Exit::Refused, format!("{} {problem}", name(path))))
 }
 
 fn cannot_read(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Refused, format!("cannot read {}: {error}", path.display()))
+    Failure::new(Exit::Refused, format!("cannot read {}: {error}", name(path)))
 }

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    super::{Exit, Failure, Session},
+    super::{Exit, Failure, Session, output::counted},
     lines::{Batch, LineError, Lines},
     print,
 };
@@ -188,18 +188,17 @@ impl Tally {
             .iter()
             .map(|(first, last)| format!("; lines {first} to {last} may or may not have been"));
         let unknown: String = unknown.collect();
-        let accepted = self.accepted;
+        let accepted = counted(self.accepted, "line was", "lines were");
         let line = format!(
             "{name}: stopped at line {number}: {problem}; \
-             {accepted} lines were accepted{behind}{unknown}"
+             {accepted} accepted{behind}{unknown}"
         );
         Err(Failure::new(*exit, line))
     }
 
     fn output_failed(&self, error: &io::Error) -> Failure {
-        let accepted = self.accepted;
-        let line =
-            format!("cannot write to standard output: {error}; {accepted} lines were accepted");
+        let accepted = counted(self.accepted, "line was", "lines were");
+        let line = format!("cannot write to standard output: {error}; {accepted} accepted");
         Failure::new(Exit::Refused, line + ", and those under way may have been")
     }
 }

@@ -90,7 +90,7 @@ fn run(disk: &SimDisk) -> History {
 
 /// How many states to sample where there are too many to try all.
 fn seeds() -> u64 {
-    std::env::var("LOG_CRASH_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
+    std::env::var("LOG_CRASH_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10)
 }
 
 /// The disks that a crash now may leave, each with its name.

@@ -98,6 +98,24 @@ fn a_log_whose_later_segment_is_gone_is_refused_by_the_header_that_follows() {
     assert_eq!(refusal(&disk).0, segment(2));
 }
 
+/// No frame is left at all, but a header says that there were some.
+#[test]
+fn a_header_that_names_an_lsn_beyond_the_end_is_refused() {
+    let mut log = new_log();
+    log.append(tick(1)).expect("nothing fails");
+    let log = start(&log.disk).expect("whole").log;
+    let (disk, _) = tear(log, tick(2), |sector| sector < 8);
+    assert_eq!(start(&disk).expect("the tick was never acknowledged").frames.len(), 1);
+    let length = disk.file(&segment(1)).map_or(0, |bytes| bytes.len());
+    let mut blank = SegmentHeader { opening: None, ..header(&disk, &segment(1)) }.encode();
+    blank.resize(length, 0);
+    disk.plant(&segment(1), &blank).expect("the directory is there");
+    let (path, offset, lsn, found) = refusal(&disk);
+    assert_eq!((path, offset, lsn), (segment(2), 0, 1));
+    assert!(found.contains("it goes on from LSN 2"), "{found}");
+    assert!(inspect(&disk).refuses_start());
+}
+
 #[test]
 fn the_writer_rolls_before_the_place_of_the_footer() {
     let mut log = new_log();
@@ -317,8 +335,11 @@ fn a_segment_that_was_renamed_but_not_synced_is_made_durable_before_it_is_used()
     let killed = disk.kill();
     assert!(killed.list(SEGMENTS_DIR).expect("it is there").contains(&segment(2)[9..].to_owned()));
     let mut log = start(&killed).expect("the cache has it").log;
-    let place = log.append(draft(2, &[b"acknowledged"])).expect("nothing fails");
-    assert_eq!(place.segment, SegmentId::new(2));
+    // Nothing but the frame: no preparation of a further segment syncs the directory by the way.
+    let appended = log.writer.append(draft(2, &[b"acknowledged"]));
+    assert_eq!(appended.place.segment, SegmentId::new(2));
+    let result = appended.job.run().map(|()| std::time::Duration::ZERO);
+    log.writer.synced(result).expect("nothing fails");
     let found = start(&killed.crash(&mut keep_none())).expect("all is durable");
     assert_eq!(found.frames.len(), 2);
 }
@@ -354,6 +375,29 @@ fn a_frame_that_only_the_cache_has_is_durable_before_it_is_replayed() {
     assert_eq!(seen.len(), 2);
     let later = start(&killed.crash(&mut keep_sectors(|_| false))).expect("it is durable");
     assert_eq!(later.frames, seen);
+}
+
+#[test]
+fn a_replay_that_refuses_a_frame_ends_the_start_and_says_where() {
+    let mut log = new_log();
+    log.append(tick(1)).expect("nothing fails");
+    let place = log.append(tick(2)).expect("nothing fails");
+    let mut seen = Vec::new();
+    let refused = recover(
+        &log.disk,
+        &settings(),
+        &mut || 7,
+        &mut |frame| {
+            seen.push(frame.first_lsn.get());
+            if frame.first_lsn.get() == 2 { Err("a riddle".to_owned()) } else { Ok(()) }
+        },
+        &mut |_| {},
+    );
+    let Err(LogError::Refused { path, offset, lsn, reason }) = refused else {
+        panic!("it is refused")
+    };
+    assert_eq!((path, offset, lsn.get()), (segment(1), place.offset, 2));
+    assert_eq!((reason.as_str(), seen), ("a riddle", vec![1, 2]));
 }
 
 #[test]

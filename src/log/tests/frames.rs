@@ -1,14 +1,12 @@
 //! Frames one behind the other (R6, R7, R8, R9, R14).
 
-use super::harness::{
-    Content, TestLog, body, draft, flip, new_log, refusal, segment, start, tear, text, tick,
-};
+use super::harness::{Content, draft, flip, new_log, refusal, segment, start, tear, text, tick};
 use crate::{
     disk::{
         SimDisk,
         sim::{Counter, Fault, Faults, keep_none},
     },
-    log::{Draft, LogError, SegmentId},
+    log::{Draft, LogError, SegmentId, encode::encode, position::Chain},
     types::{Lsn, Timestamp},
 };
 
@@ -147,39 +145,72 @@ fn a_segment_that_goes_on_from_another_frame_is_refused() {
     assert!(found.contains("segment 2 goes on from LSN 2"), "{found}");
 }
 
-/// A body may hold what somebody read from this very file.
+/// A draft whose only body lies so that frames within it are where frames could begin.
+fn aligned(now: u64, bytes: &[u8]) -> Draft {
+    let mut draft = draft(now, &[bytes]);
+    while !(64 + 8 + draft.records.len()).is_multiple_of(64) {
+        draft.records.push(b'.');
+    }
+    draft
+}
+
+/// A body may hold what somebody read from this very file: older LSNs tell.
 #[test]
-fn a_copy_of_the_segment_within_a_body_is_not_taken_for_frames() {
+fn a_copy_of_the_segment_within_a_torn_body_proves_nothing() {
     let mut log = new_log();
     for now in 0..3 {
         log.append(draft(now, &[&text(200)])).expect("nothing fails");
     }
     let copy = log.disk.file(&segment(1)).expect("durable")[4096..6000].to_vec();
-    let mut frame = draft(9, &[&copy]);
-    let aligned = |frame: &Draft| {
-        let start = 64 + 8 + frame.records.len();
-        start.is_multiple_of(64)
-    };
-    while !aligned(&frame) {
-        frame.records.push(b'.');
+    let place = log.append(aligned(4, &copy)).expect("nothing fails");
+    assert_eq!(place.bodies_offset % 64, 0);
+    let next = place.offset + place.frame_bytes;
+    let (torn, place) = tear(log, aligned(5, &copy), |sector| sector != next / 512);
+    assert_eq!((place.segment, place.offset), (SegmentId::new(1), next));
+    // The sector that is lost has the end of the frame before too, as it was when that was synced.
+    let started = start(&torn).expect("torn");
+    assert_eq!(started.frames.len(), 4);
+    assert_eq!(started.report.torn_tails.len(), 1);
+    assert_eq!(started.frames[3].bodies, [Some(copy)]);
+}
+
+/// A body may hold what somebody read of a torn frame, whose LSNs were given again: the salt tells.
+#[test]
+fn a_copy_of_a_torn_frame_within_a_torn_body_proves_nothing() {
+    let mut log = new_log();
+    log.append(tick(1)).expect("nothing fails");
+    let (disk, place) = tear(log, draft(2, &[&text(3000)]), |sector| sector < 12);
+    let from = usize::try_from(place.offset).expect("small");
+    let copy = disk.file(&segment(1)).expect("durable")[from..from + 3000].to_vec();
+    // In front of it, a sector that can be lost.
+    let copy = [text(512), copy].concat();
+    let log = start(&disk).expect("torn").log;
+    let (torn, place) = tear(log, aligned(3, &copy), |sector| sector != 8);
+    assert_eq!((place.segment, place.first_lsn), (SegmentId::new(2), Lsn::new(2)));
+    let started = start(&torn).expect("torn");
+    assert_eq!((started.frames.len(), started.report.torn_tails.len()), (1, 1));
+}
+
+/// No program writes such a log, so it is made by hand: salt and LSN are right.
+#[test]
+fn a_frame_that_names_another_one_before_it_is_no_frame_of_the_log() {
+    let mut log = new_log();
+    let place = log.append(tick(1)).expect("nothing fails");
+    let bytes = log.disk.file(&segment(1)).expect("durable");
+    let salt = u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]);
+    let offset = place.offset + place.frame_bytes;
+    let crc = u32::from_le_bytes([bytes[4156], bytes[4157], bytes[4158], bytes[4159]]);
+    for (crc, is_whole) in [(crc, true), (crc ^ 1, false)] {
+        let disk = log.disk.snapshot();
+        let frame = encode(tick(2), offset, salt, Chain { next_lsn: Lsn::new(2), crc });
+        for (at, byte) in (offset..).zip(frame.chunks.concat()) {
+            disk.corrupt(&segment(1), at, |_| byte).expect("it is there");
+        }
+        assert_eq!(start(&disk).is_ok(), is_whole);
+        if !is_whole {
+            assert_eq!(refusal(&disk).1, offset);
+        }
     }
-    let disk = {
-        let appended = TestLog::append(&mut log, frame.clone()).expect("nothing fails");
-        assert_eq!(appended.bodies_offset % 64, 0);
-        log.disk
-    };
-    let frames = started(&disk);
-    assert_eq!(frames.len(), 4);
-    // The same frame torn: what its body holds proves nothing.
-    let mut log = start(&disk).expect("whole").log;
-    log.append(tick(10)).expect("nothing fails");
-    let frame = Draft { bodies: vec![body(&copy)], ..frame };
-    let offset = 4096 + 128;
-    let (torn, place) = tear(log, frame, |sector| sector != offset / 512);
-    assert_eq!((place.segment, place.offset), (SegmentId::new(2), offset));
-    let report = start(&torn).expect("torn").report;
-    assert_eq!(report.torn_tails.len(), 1);
-    assert_eq!(report.frames_count, 5);
 }
 
 /// The trace of R8: zeros that were written are no evidence of what was not.

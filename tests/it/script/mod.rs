@@ -1,0 +1,98 @@
+//! The little language that the corpus is written in. One line is one command:
+//!
+//! ```text
+//! create QUEUE key=value...       settings: delay= max_bytes= retention= wait= visibility=
+//! update QUEUE key=value...
+//! show QUEUE                      its counts
+//! settings QUEUE                  its settings
+//! list [prefix=] [after=] [max=]
+//! purge QUEUE
+//! drop QUEUE                      delete it
+//! send QUEUE BODY... [delay=] [attr=NAME:TYPE:VALUE]
+//!                                 several bodies are one batch; BODY*N is BODY, N times; an
+//!                                 attribute goes with every body
+//! receive QUEUE [max=] [visibility=] [wait=]
+//! lose QUEUE [max=]               a receive whose client is gone before the reply reaches it
+//! delete QUEUE RECEIPT... [lenient]
+//! change QUEUE RECEIPT=DURATION...
+//! poll LABEL QUEUE [max=] [visibility=] [wait=]
+//!                                 a receive in the background; its answer is printed when it comes
+//! hang-up LABEL                   whoever polls is gone
+//! advance DURATION                time passes
+//! restart                         the broker is killed and started again
+//! ```
+//!
+//! Messages are called `m1`, `m2`, ... and receipt handles `r1`, `r2`, ... in the order in which
+//! they appear. Bodies and attributes are not printed: each message that is received is compared
+//! with what was sent. A line may end in a comment after `#`.
+
+mod broker;
+mod driver;
+mod grpc;
+mod parse;
+mod run;
+mod server;
+mod state;
+
+use expect_test::Expect;
+
+use self::{
+    broker::BrokerDriver,
+    driver::Driver,
+    grpc::GrpcDriver,
+    parse::Line,
+    run::{Story, run},
+    state::StateDriver,
+};
+
+/// What a broker is set to for a script.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    /// Most messages in flight on one queue.
+    pub(crate) in_flight_max: u64,
+    /// Size of segments; it limits the size of a request.
+    pub(crate) segment_bytes: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            in_flight_max: ledgerq::types::limits::IN_FLIGHT_MAX_DEFAULT,
+            segment_bytes: ledgerq::log::SEGMENT_BYTES_MIN,
+        }
+    }
+}
+
+/// Tells the script to every driver and holds all of them to the one expectation.
+#[track_caller]
+pub(crate) fn check(script: &str, expect: Expect) {
+    check_with(Setup::default(), script, expect);
+}
+
+/// [`check`] with another setup.
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "as expect-test is used everywhere")]
+pub(crate) fn check_with(setup: Setup, script: &str, expect: Expect) {
+    let lines = parse::script(script);
+    let Story { transcript, arrivals } = run(&mut StateDriver::new(setup), &lines, &[]);
+    expect.assert_eq(&transcript);
+    let tell = |name: &str, mut driver: Box<dyn Driver>, lines: &[Line]| {
+        let story = run(&mut *driver, lines, &arrivals);
+        assert_eq!(story.transcript, transcript, "{name} tells another story");
+    };
+    tell("Broker", Box::new(BrokerDriver::new(setup)), &lines);
+    if !lines.iter().any(Line::is_of_the_inside) {
+        tell("the server", Box::new(GrpcDriver::new(setup)), &lines);
+    }
+    if !lines.iter().any(|line| matches!(line, Line::Poll { .. })) {
+        let restarted = with_restarts(&lines);
+        tell("State, always restarted", Box::new(StateDriver::new(setup)), &restarted);
+        tell("Broker, always restarted", Box::new(BrokerDriver::new(setup)), &restarted);
+    }
+}
+
+/// The script with a restart after every line. What was parked would be gone, so it is for scripts
+/// in which nobody waits; everything else is as it was.
+fn with_restarts(lines: &[Line]) -> Vec<Line> {
+    lines.iter().flat_map(|line| [line.clone(), Line::Restart]).collect()
+}
