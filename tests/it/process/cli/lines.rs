@@ -102,7 +102,7 @@ fn a_stop_tells_the_line_and_what_was_accepted() {
             $ send jobs --lines $HOLLOW
             m1
             ! ledgerq: HOLLOW: stopped at line 2: the line is empty, and a message has at least
-                1 byte; --skip-empty-lines leaves it out; 1 lines were accepted
+                1 byte; --skip-empty-lines leaves it out; 1 line was accepted
             = 1
             $ send jobs --lines $HOLLOW --skip-empty-lines
             m2
@@ -110,13 +110,13 @@ fn a_stop_tells_the_line_and_what_was_accepted() {
             $ send jobs --lines $LONG
             m4
             ! ledgerq: LONG: stopped at line 2: the line is too long: a message has at most
-                1048576 bytes, attributes included; 1 lines were accepted
+                1048576 bytes, attributes included; 1 line was accepted
             = 1
             $ send small --lines $LARGE
             m5
             m6
             ! ledgerq: LARGE: stopped at line 2: a message has 2000 bytes, queue small takes at
-                most 1024; entries[1].body; 2 lines were accepted, 1 of them behind that line
+                most 1024; 2 lines were accepted, 1 of them behind that line
             = 1
             $ send jobs --lines $NOTHING
             $ send jobs --lines $MISSING
@@ -150,7 +150,7 @@ fn a_server_that_ends_in_between_leaves_no_line_untold() {
     let told = told.expect("it is text");
     assert!(matches!(status.code(), Some(1 | 7)), "{status} {told}");
     assert!(told.contains("stopped at line 2"), "{told}");
-    assert!(told.contains("1 lines were accepted"), "{told}");
+    assert!(told.contains("1 line was accepted"), "{told}");
     let server = crate::process::server::Serve::on(data.path()).serving();
     let received = drain(&server);
     assert_eq!(received[0]["message_id"], first.as_str());

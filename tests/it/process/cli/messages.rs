@@ -170,17 +170,15 @@ fn what_is_refused_is_one_line_and_a_code() {
             = 1
             $ delete nope garbage
             RECEIPT HANDLE  OUTCOME
-            garbage         refused: the receipt handle "garbage" is not one of this broker's;
-                receipt_handles[0]
+            garbage         refused: the receipt handle "garbage" is not one of this broker's
             = 1
             $ delete jobs garbage
             RECEIPT HANDLE  OUTCOME
-            garbage         refused: the receipt handle "garbage" is not one of this broker's;
-                receipt_handles[0]
+            garbage         refused: the receipt handle "garbage" is not one of this broker's
             = 1
             $ delete jobs garbage --json
             {"receipt_handle":"garbage","outcome":"refused","error":"the receipt handle
-                \"garbage\" is not one of this broker's; receipt_handles[0]"}
+                \"garbage\" is not one of this broker's"}
             = 1
             $ receive jobs --max 0
             ! ledgerq: max_messages is 0, it can be 1 to 1000
@@ -251,8 +249,7 @@ fn a_handle_that_is_not_the_latest_or_not_of_the_queue_touches_nothing() {
             = 1
             $ delete other $h2
             RECEIPT HANDLE                                           OUTCOME
-            h2  refused: the receipt handle is not of queue other as it is now;
-                receipt_handles[0]
+            h2  refused: the receipt handle is not of queue other as it is now
             = 1
             $ delete nope $h2
             ! ledgerq: queue nope does not exist
@@ -261,7 +258,7 @@ fn a_handle_that_is_not_the_latest_or_not_of_the_queue_touches_nothing() {
             RECEIPT HANDLE                                           OUTCOME
             h2  deleted
             garbage                                                  refused: the receipt
-                handle "garbage" is not one of this broker's; receipt_handles[1]
+                handle "garbage" is not one of this broker's
             = 1
             $ queue delete other
             deleted other
@@ -269,8 +266,7 @@ fn a_handle_that_is_not_the_latest_or_not_of_the_queue_touches_nothing() {
             created other
             $ delete other $h2
             RECEIPT HANDLE                                           OUTCOME
-            h2  refused: the receipt handle is not of queue other as it is now;
-                receipt_handles[0]
+            h2  refused: the receipt handle is not of queue other as it is now
             = 1
         "#]],
     );
@@ -408,15 +404,13 @@ fn a_body_has_at_least_a_byte_and_at_most_what_the_queue_takes() {
             $ send jobs --file $LARGEST
             m1
             $ send jobs --file $LARGEST --attribute a=b
-            ! ledgerq: a message has 1048584 bytes, queue jobs takes at most 1048576;
-                entries[0].body
+            ! ledgerq: a message has 1048584 bytes, queue jobs takes at most 1048576
             = 1
             $ send jobs --file $LARGER
             ! ledgerq: LARGER has more than 1048576 bytes, which no message can have
             = 1
             $ send small --file $LARGEST
-            ! ledgerq: a message has 1048576 bytes, queue small takes at most 1024;
-                entries[0].body
+            ! ledgerq: a message has 1048576 bytes, queue small takes at most 1024
             = 1
             $ send jobs --file $EMPTY
             ! ledgerq: EMPTY is empty; a message's body has at least 1 byte

@@ -245,11 +245,11 @@ fn a_server_that_is_none_ends_with_2() {
     shell.check(
         "queue list",
         &expect![[r#"
-        $ queue list
-        ! ledgerq: "SERVER" is not a server's address: https:// and the certificate of an
-            authority go together; write it like http://127.0.0.1:7420
-        = 2
-    "#]],
+            $ queue list
+            ! ledgerq: SERVER needs the certificate of an authority to trust: --ca FILE, or
+                LEDGERQ_CA
+            = 2
+        "#]],
     );
 }
 
