@@ -83,7 +83,7 @@ impl Load {
         note(&mut self.history.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The next position. It is drawn before a request is sent and after its answer is there: so the
+    /// The next position. It is drawn before a request is sent and after its answer is there: so
     /// positions tell of two requests whether one was answered before the other was asked.
     fn position(&self) -> u64 {
         self.position.fetch_add(1, SeqCst)
