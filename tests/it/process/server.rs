@@ -70,6 +70,15 @@ impl Serve {
         Self { command, settings: Vec::new() }
     }
 
+    /// With this soft limit of open files.
+    pub(super) fn open_files_max(mut self, count: u32) -> Self {
+        let program = std::mem::replace(&mut self.command, Command::new("sh"));
+        let script = format!("ulimit -S -n {count}; exec \"$0\" \"$@\"");
+        self.command.env_clear().arg("-c").arg(script);
+        self.command.arg(program.get_program()).args(program.get_args());
+        self
+    }
+
     /// With this value of a setting that [`Serve::on`] sets otherwise, or not at all.
     pub(super) fn set(mut self, flag: &'static str, value: &str) -> Self {
         self.settings.retain(|(set, _)| *set != flag);

@@ -122,3 +122,25 @@ fn settings_and_deleted_queues_stay_as_they_were_answered() {
     });
     assert_eq!(page.queues, [before]);
 }
+
+#[test]
+fn a_log_of_more_segments_than_the_soft_limit_of_open_files_is_written_and_read() {
+    let data = directory();
+    let limited = || Serve::on(data.path()).open_files_max(48).serving();
+    let server = limited();
+    block_on(async {
+        let client = client_with_jobs(&server.url()).await;
+        for _ in 0..240 {
+            let sent = client.send(&jobs(), vec![Outgoing::new("x".repeat(15_000))]).await;
+            sent.expect("it serves")[0].as_ref().expect("it is accepted");
+        }
+    });
+    server.kill();
+    let segments = std::fs::read_dir(data.path().join("segments")).expect("it is there").count();
+    assert!(segments > 48, "{segments}");
+    let server = limited();
+    let counts = block_on(async {
+        connect(&server.url()).await.get_queue(&jobs()).await.expect("it is there").counts
+    });
+    assert_eq!(counts.ready, 240);
+}
