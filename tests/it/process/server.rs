@@ -151,6 +151,12 @@ impl Server {
         found.unwrap_or_else(|lines| panic!("it did not log {message:?} but\n{lines}"))
     }
 
+    /// Everything that it has written to standard error so far.
+    pub(super) fn log(&self) -> String {
+        let written = self.log.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.lines.join("\n")
+    }
+
     /// Sends it a signal.
     pub(super) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
