@@ -14,5 +14,7 @@ mod format_doc;
 //mod layering;
 /// Random scripts against a simple model of standard queues.
 //mod model;
+/// The session in README.md, run.
+mod readme;
 /// The little language that the corpus is written in, and what runs it.
 mod script;
