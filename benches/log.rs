@@ -87,6 +87,10 @@ fn frames(c: &mut Criterion) {
     group.sampling_mode(SamplingMode::Flat).sample_size(20);
     group.measurement_time(Duration::from_secs(2));
     group.throughput(Throughput::Bytes(frame_bytes));
+    // What of the next figure is the checksums of the bodies.
+    group.bench_function(format!("checksum {BODIES} x {BODY_BYTES} bytes"), |b| {
+        b.iter(|| draft(Vec::new(), black_box(&bodies)));
+    });
     let name = format!("checksum and encode a frame of {BODIES} x {BODY_BYTES} bytes");
     let (_disk, mut writer) = new_log();
     group.bench_function(name, |b| {
@@ -122,11 +126,9 @@ fn starts(c: &mut Criterion) {
         let outcome = appended.job.run().map(|()| Duration::ZERO);
         written_bytes += writer.synced(outcome).expect("nothing fails").frame_bytes;
     }
-    // A start reads whole segments, the one that is prepared too.
-    let paths = disk.paths();
-    let read_bytes: usize = paths.iter().filter_map(|path| disk.file(path)).map(|f| f.len()).sum();
+    assert_eq!(recover(&disk).1.frames_bytes, written_bytes, "a start finds every frame");
     let mut group = c.benchmark_group("log");
-    group.sample_size(10).throughput(Throughput::Bytes(read_bytes as u64));
+    group.sample_size(10).throughput(Throughput::Bytes(written_bytes));
     let name = format!("recover a log of {} MiB", LOG_BYTES >> 20);
     group.bench_function(name, |b| b.iter(|| black_box(recover(&disk).1)));
     group.finish();

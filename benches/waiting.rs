@@ -1,17 +1,20 @@
 //! What waiting messages cost: memory, disk, and the time of a start that has to read them all.
 //!
-//! `cargo bench --bench waiting`. Sends a million messages of 1 KiB, or `LEDGERQ_BENCH_MESSAGES`,
-//! to a broker of this process, ends it, and starts another process on the same directory with
-//! the page cache dropped. The data goes to a directory under `LEDGERQ_BENCH_DIR`, or under
-//! `target` if it is not set, and needs a third more space than the messages have bytes.
+//! `cargo bench --bench waiting`. One process sends a million messages of 1 KiB, or
+//! `LEDGERQ_BENCH_MESSAGES`, to a broker of its own; others start on the same directory, the first
+//! of them with the page cache dropped. The data goes to a directory under `LEDGERQ_BENCH_DIR`, or
+//! under `target` if it is not set, and needs a gigabyte more than the messages have bytes.
 //!
-//! The cache of the newest messages is off: it takes a fixed amount of memory, 64 MiB unless set
-//! otherwise, that has nothing to do with how many messages wait.
+//! Memory is what a message adds, and not what a broker has without any, which is told apart: while
+//! serving, the growth from half of the messages to all; after a restart, what is above a restart
+//! without messages. It is measured in processes whose allocator gives freed memory back at once.
+//! As shipped it keeps some, among it the segment that a start read into memory last, and whether
+//! it does at a given moment would say more than all messages. The time is taken as shipped.
+//! The cache of the newest messages is off: it takes a fixed amount, 64 MiB unless set otherwise.
 
 #![expect(clippy::print_stdout, reason = "a bench tells")]
 
 use std::{
-    io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
@@ -32,55 +35,93 @@ use tokio::runtime::Runtime;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The variable that says how many messages.
+const MESSAGES: &str = "LEDGERQ_BENCH_MESSAGES";
 const BODY_BYTES: usize = 1024;
 const BATCH: u64 = 500;
 /// Requests under way at once: enough that the disk never waits for the sender.
 const SENDERS: u64 = 4;
-/// Tells this program to be the second process.
+/// What this program is told to do in a process of its own, with the directory behind it.
+const FILL: &str = "--fill";
 const RESTART: &str = "--restart";
+/// Lets the allocator give back what is freed; it reads this when a process begins.
+const GIVE_BACK: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
 /// What the allocator and the broker's threads get to come to rest.
 const REST: Duration = Duration::from_secs(2);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if let Some(at) = arguments.iter().position(|argument| argument == RESTART) {
-        return restart(Path::new(&arguments[at + 1]));
+    let argument = |at: usize| arguments.get(at).map(String::as_str);
+    let directory = argument(2).map(Path::new);
+    match (argument(1), directory) {
+        (Some(FILL), Some(directory)) => fill(directory, messages()),
+        (Some(RESTART), Some(directory)) => restart(directory),
+        _ => measure(messages()),
     }
-    let count = messages();
+}
+
+fn measure(count: u64) {
     let directory = scratch();
-    let sent = fill(&directory, count);
+    let start = |count, give_back| process(RESTART, &directory, count, give_back);
+    process(FILL, &directory, 0, true);
+    let empty_bytes = start(0, true)[1];
+    let grown_bytes = process(FILL, &directory, count, true)[0];
     let disk_bytes = used_bytes(&directory);
     let cache = if drop_page_cache() { "dropped" } else { "the segments' alone dropped" };
-    let (restart_ms, restarted_bytes) = restarted(&directory);
+    let start_ms = start(count, false)[0];
+    let full_bytes = start(count, true)[1];
     drop(std::fs::remove_dir_all(&directory));
 
-    let row = |what: &str, value: String| println!("{what:<52} {value:>14}");
+    let row = |what: &str, value: f64| println!("{what:<52} {value:>10.0}");
+    let count = signed(count);
     println!("{count} messages of {BODY_BYTES} bytes waiting");
-    row("sent in batches of 500, messages/s", format!("{:.0}", sent.rate));
-    row("RssAnon a message, while serving, bytes", per(sent.anon_bytes, count));
-    row("RssAnon a message, after the restart, bytes", per(restarted_bytes, count));
-    row("disk a message, bytes", per(disk_bytes, count));
-    row("disk in all, MB", format!("{:.0}", float(disk_bytes) / 1e6));
-    row("start to the first message received, ms", restart_ms.to_string());
-    row("the same, messages/s", format!("{:.0}", float(count) / float(restart_ms) * 1e3));
-    row("the same, MB of disk/s", format!("{:.0}", float(disk_bytes) / float(restart_ms) / 1e3));
+    row("RssAnon a message, while serving, bytes", float(grown_bytes) / float(count - count / 2));
+    row(
+        "RssAnon a message, after a restart, bytes",
+        float(full_bytes - empty_bytes) / float(count),
+    );
+    row("RssAnon of a broker without messages, MB", float(empty_bytes) / 1e6);
+    row("disk, MB", float(disk_bytes) / 1e6);
+    row("start until the first message is received, ms", float(start_ms));
+    row("the same, messages/s", float(count) / float(start_ms) * 1e3);
+    row("the same, MB of disk/s", float(disk_bytes) / float(start_ms) / 1e3);
     println!("page cache before the start: {cache}");
 }
 
-/// How the messages were taken.
-struct Sent {
-    rate: f64,
-    /// By how much the broker grew, in bytes.
-    anon_bytes: u64,
+/// Runs this program in a process of its own; the numbers that it printed.
+fn process(what: &str, directory: &Path, count: u64, give_back: bool) -> Vec<i64> {
+    let mut program = Command::new(std::env::current_exe().expect("this program has a path"));
+    program.arg(what).arg(directory).env(MESSAGES, count.to_string());
+    if give_back {
+        program.env(GIVE_BACK.0, GIVE_BACK.1);
+    }
+    let output = program.stderr(Stdio::inherit()).output().expect("this program runs");
+    assert!(output.status.success(), "{what} ended with {}", output.status);
+    let text = String::from_utf8(output.stdout).expect("it prints numbers");
+    text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
 }
 
-fn fill(directory: &Path, count: u64) -> Sent {
+/// Sends messages; prints by how many bytes the broker grew while it took the second half.
+fn fill(directory: &Path, count: u64) {
     let runtime = Runtime::new().expect("a runtime can be made");
     let broker = start_broker(directory);
     let create = broker.handle().create_queue(queue(), SettingsPatch::default());
-    runtime.block_on(create).expect("a new queue");
-    let anon_before = anon_bytes();
-    let watch = Stopwatch::start();
+    runtime.block_on(create).expect("it is new, or as it was");
+    let half = count / 2;
+    send_all(&runtime, &broker, half);
+    let half_bytes = rested_anon_bytes();
+    send_all(&runtime, &broker, count - half);
+    println!("{}", rested_anon_bytes() - half_bytes);
+    broker.drain();
+    let mut fate = broker.fate();
+    let drained = runtime.block_on(async {
+        let over = fate.wait_for(|fate| !matches!(fate, Fate::Serving)).await;
+        matches!(over.as_deref(), Ok(Fate::Drained))
+    });
+    assert!(drained, "the broker ends in order");
+}
+
+fn send_all(runtime: &Runtime, broker: &Broker, count: u64) {
     let senders: Vec<_> = (0..SENDERS)
         .map(|sender| {
             // All batches but the last are full, dealt out in turn.
@@ -92,17 +133,6 @@ fn fill(directory: &Path, count: u64) -> Sent {
     for sender in senders {
         runtime.block_on(sender).expect("no sender panics");
     }
-    let rate = float(count) / watch.elapsed().as_secs_f64();
-    std::thread::sleep(REST);
-    let anon_bytes = anon_bytes().saturating_sub(anon_before);
-    broker.drain();
-    let mut fate = broker.fate();
-    let drained = runtime.block_on(async {
-        let over = fate.wait_for(|fate| !matches!(fate, Fate::Serving)).await;
-        matches!(over.as_deref(), Ok(Fate::Drained))
-    });
-    assert!(drained, "the broker ends in order");
-    Sent { rate, anon_bytes }
 }
 
 async fn send(handle: Handle, sizes: Vec<u64>) {
@@ -115,33 +145,20 @@ async fn send(handle: Handle, sizes: Vec<u64>) {
     }
 }
 
-/// The second process: prints the time of the start and what it took of memory.
+/// Starts; prints the milliseconds until the first message was received, and the memory.
 fn restart(directory: &Path) {
     let runtime = Runtime::new().expect("a runtime can be made");
-    let anon_before = anon_bytes();
     let watch = Stopwatch::start();
     let broker = start_broker(directory);
     let delivery = runtime.block_on(broker.handle().receive(queue(), 1, None, None));
     let delivery = delivery.expect("the queue is there");
-    let body = runtime.block_on(delivery.messages[0].content()).expect("the disk has it").1;
-    let took = watch.elapsed();
-    assert_eq!(body.len(), BODY_BYTES, "the message is what was sent");
-    std::thread::sleep(REST);
-    println!("{} {}", took.as_millis(), anon_bytes().saturating_sub(anon_before));
-}
-
-fn restarted(directory: &Path) -> (u64, u64) {
-    let program = std::env::current_exe().expect("this program has a path");
-    let mut second = Command::new(program);
-    let second = second.arg(RESTART).arg(directory).stdout(Stdio::piped()).spawn();
-    let mut second = second.expect("this program runs");
-    let mut text = String::new();
-    let told = second.stdout.as_mut().map(|stdout| stdout.read_to_string(&mut text));
-    assert!(matches!(told, Some(Ok(_))), "the second process tells");
-    assert!(second.wait().is_ok_and(|status| status.success()), "the broker starts again");
-    let mut numbers = text.split_whitespace().map(|number| number.parse().expect("a number"));
-    let mut number = || numbers.next().expect("two numbers");
-    (number(), number())
+    let message = delivery.messages.first();
+    assert_eq!(message.is_some(), messages() > 0, "what was sent is there");
+    if let Some(message) = message {
+        let (_, body) = runtime.block_on(message.content()).expect("the disk has it");
+        assert_eq!(body.len(), BODY_BYTES, "the message is what was sent");
+    }
+    println!("{} {}", watch.elapsed().as_millis(), rested_anon_bytes());
 }
 
 fn start_broker(directory: &Path) -> Broker {
@@ -164,7 +181,7 @@ fn queue() -> QueueName {
 }
 
 fn messages() -> u64 {
-    let given = std::env::var("LEDGERQ_BENCH_MESSAGES").ok();
+    let given = std::env::var(MESSAGES).ok();
     given.map_or(1_000_000, |text| text.parse().expect("a number of messages"))
 }
 
@@ -175,22 +192,23 @@ fn scratch() -> PathBuf {
     directory
 }
 
-/// Memory of this process that no file stands behind, in bytes.
-fn anon_bytes() -> u64 {
+/// Memory of this process that no file stands behind, once it came to rest, in bytes.
+fn rested_anon_bytes() -> i64 {
+    std::thread::sleep(REST);
     let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it is told");
-    let kib = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+    let kib = line.trim().trim_end_matches(" kB").parse::<i64>().expect("a number");
     kib << 10
 }
 
 /// What the files of a directory take, in bytes.
-fn used_bytes(directory: &Path) -> u64 {
+fn used_bytes(directory: &Path) -> i64 {
     use std::os::unix::fs::MetadataExt as _;
     let entries = std::fs::read_dir(directory).expect("it can be read");
     let entries = entries.map(|entry| entry.expect("it can be read"));
     let bytes = entries.map(|entry| {
         let metadata = entry.metadata().expect("it is there");
-        if metadata.is_dir() { used_bytes(&entry.path()) } else { metadata.blocks() * 512 }
+        if metadata.is_dir() { used_bytes(&entry.path()) } else { signed(metadata.blocks() * 512) }
     });
     bytes.sum()
 }
@@ -202,13 +220,13 @@ fn drop_page_cache() -> bool {
     synced && std::fs::write("/proc/sys/vm/drop_caches", "3").is_ok()
 }
 
-fn per(bytes: u64, count: u64) -> String {
-    format!("{:.1}", float(bytes) / float(count))
+#[expect(clippy::cast_precision_loss, reason = "a figure is shown to three digits")]
+fn float(number: i64) -> f64 {
+    number as f64
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure is shown to three digits")]
-fn float(number: u64) -> f64 {
-    number as f64
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).expect("it is small")
 }
 
 fn index(number: u64) -> usize {
