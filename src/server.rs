@@ -93,7 +93,7 @@ pub async fn serve(
     }
 }
 
-/// A server with the transport settings of the API, for the API and for what it is measured against.
+/// A server with the transport settings of the API, also for what the API is measured against.
 pub fn builder() -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS_MAX)

@@ -1,7 +1,7 @@
 //! The owner of the state and everything that moves a request through it.
 //!
 //! Read in this order: [`Handle`] is what the api calls; [`mailbox`] bounds what is under way;
-//! [`owner`] is the machine that holds the state, with `batch`, `parked` and `execute` as its parts;
+//! [`owner`] is the machine that holds the state, with its parts `batch`, `parked` and `execute`;
 //! [`start`](mod@start) recovers one and `run` gives it threads;
 //! [`receipt`] seals leases into receipt handles and opens them.
 

@@ -136,7 +136,10 @@ impl<W: Waiter> Owner<W> {
     /// The first frame after a start: it puts the broker's time on record, holds or releases
     /// retention, and must be durable before anything is served.
     pub fn begin(&mut self, now: Timestamp, hold: Option<Record>) {
-        self.pass_time(now);
+        // Retention is held at the last time that is not in doubt: by the doubtful time, what it
+        // is to protect would have expired.
+        let is_held = hold == Some(Record::RetentionHeld);
+        self.pass_time(if is_held { self.state.now() } else { now });
         self.commit(&hold.unwrap_or(Record::Tick));
     }
 
@@ -228,6 +231,8 @@ impl<W: Waiter> Owner<W> {
             return;
         }
         self.pass_time(now);
+        // What time has made ready is for those who wait already.
+        self.serve_woken();
         if let Some(request) = self.execute(request) {
             self.deferred.push_back(request);
         }
@@ -311,6 +316,7 @@ impl<W: Waiter> Owner<W> {
     fn take_deferred(&mut self, now: Timestamp) {
         while let Some(request) = self.deferred.pop_front() {
             self.pass_time(now);
+            self.serve_woken();
             if let Some(request) = self.execute(request) {
                 self.deferred.push_front(request);
                 break;

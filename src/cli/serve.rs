@@ -23,8 +23,8 @@ pub(super) struct ServeArgs {
     /// Configuration file, in TOML
     #[arg(long, env = "LEDGERQ_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Agree with the wall clock although it is more than 7 days past the last logged time: messages
-    /// expire by it. Without this, such a start keeps every message until it is told so
+    /// Agree with the wall clock although it is more than 7 days past the last logged time:
+    /// messages expire by it. Without this, such a start keeps every message until it is told so
     #[arg(long)]
     accept_clock: bool,
     #[command(flatten)]

@@ -123,8 +123,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(attributes in vec(attribute(), 0..=10), body in vec(any::<u8>(), 0..100)) {
-            let decoded = decode_payload(&payload(&attributes, &body)).expect("it was just encoded");
+        fn what_is_encoded_is_decoded(
+            attributes in vec(attribute(), 0..=10),
+            body in vec(any::<u8>(), 0..100),
+        ) {
+            let decoded = decode_payload(&payload(&attributes, &body));
+            let decoded = decoded.expect("it was just encoded");
             prop_assert_eq!(decoded, (attributes, Bytes::from(body)));
         }
 

@@ -1,6 +1,7 @@
 //! Making records true: the same code live and in replay.
 //!
-//! **Invariant**: a record is applied only if [`State::admits`] it. Live that follows from deciding;
+//! **Invariant**: a record is applied only if [`State::admits`] it. Live that follows from
+//! deciding;
 //! replay asks, since a log's bytes come from a disk.
 
 use super::{

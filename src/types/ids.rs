@@ -118,7 +118,8 @@ fn fingerprint(lineage: Lineage, seq: Seq) -> u128 {
     u128::from(mix(mix(seq.get() ^ low) ^ high)) & FINGERPRINT
 }
 
-/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014): every input bit reaches every output bit.
+/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014): every input bit reaches every
+/// output bit.
 const fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -193,10 +193,6 @@ impl SimBroker {
         self.no_space_count
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.time.now()
-    }
-
     /// Hands in a request; it is carried out, and what it made is written when all settles.
     pub(crate) fn submit(&mut self, command: Command) -> RequestId {
         let id = self.next_request;

@@ -6,15 +6,21 @@ mod broker;
 mod corpus;
 /// Every crash and every failing disk operation of small workloads, judged by a history checker.
 mod crash;
+/// A full disk: what is refused, what goes on, and that it ends by itself.
+mod disk_full;
 /// The worked example of docs/FORMAT.md, read by the crate and written by it.
 mod format_doc;
 /// Bytes that every later version must read.
-//mod golden;
+mod golden;
 /// How the sources are kept: which room may use which, and what a file may look like.
-//mod layering;
+mod layering;
 /// Random scripts against a simple model of standard queues.
-//mod model;
+mod model;
 /// The session in README.md, run.
 mod readme;
+/// Starts after a long time, and with a clock that is in doubt.
+mod restarts;
 /// The little language that the corpus is written in, and what runs it.
 mod script;
+/// Who is served when time leaps.
+mod waits;

@@ -4,6 +4,8 @@
 mod deletes;
 /// A message that comes back for ever starves nobody, and nobody starves it.
 mod fairness;
+/// What a queue tells of its messages, and what a restart leaves of leases: all of it.
+mod lasting;
 /// Visibility timeouts: their start, their change, their end.
 mod leases;
 /// The limit of messages in flight.

@@ -1,7 +1,6 @@
 //! A real server over gRPC. Time is told to its clock, and a request after that wakes the broker.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use bytes::Bytes;
 use ledgerq::{
     disk::SimDisk,
     proto::v1,
@@ -161,8 +160,9 @@ impl Driver for GrpcDriver {
     }
 
     fn arrived(&mut self, expected: usize) -> Vec<(String, Outcome)> {
-        let polls = std::mem::take(&mut self.polls);
-        let (mut arrived, mut waiting) = (Vec::new(), polls);
+        let mut waiting = std::mem::take(&mut self.polls);
+        let labels: Vec<String> = waiting.iter().map(|(label, _)| label.clone()).collect();
+        let mut arrived = Vec::new();
         let all_there = async {
             loop {
                 let is_done = |(_, task): &mut (String, JoinHandle<Outcome>)| task.is_finished();
@@ -178,6 +178,8 @@ impl Driver for GrpcDriver {
         let there = self.runtime.block_on(async { timeout(PATIENCE, all_there).await });
         assert!(there.is_ok(), "a poll is not answered");
         self.polls = waiting;
+        // Answers that were released together may come in any order.
+        arrived.sort_by_key(|(label, _)| labels.iter().position(|known| known == label));
         arrived
     }
 
@@ -247,14 +249,14 @@ fn message_of(message: v1::Message) -> Message {
 fn sent_of(result: v1::SendResult) -> Result<String, String> {
     match result.result.expect("every entry has its outcome") {
         v1::send_result::Result::Sent(sent) => Ok(sent.message_id),
-        v1::send_result::Result::Error(error) => Err(text_of(error)),
+        v1::send_result::Result::Error(error) => Err(text_of(&error)),
     }
 }
 
 fn deleted_of(result: v1::DeleteResult) -> Result<DeleteOutcome, String> {
     let outcome = match result.result.expect("every entry has its outcome") {
         v1::delete_result::Result::Outcome(outcome) => outcome,
-        v1::delete_result::Result::Error(error) => return Err(text_of(error)),
+        v1::delete_result::Result::Error(error) => return Err(text_of(&error)),
     };
     Ok(match v1::DeleteOutcome::try_from(outcome).expect("it is one of them") {
         v1::DeleteOutcome::Deleted => DeleteOutcome::Deleted,
@@ -267,11 +269,11 @@ fn deleted_of(result: v1::DeleteResult) -> Result<DeleteOutcome, String> {
 fn changed_of(result: v1::ChangeVisibilityResult) -> Result<(), String> {
     match result.result.expect("every entry has its outcome") {
         v1::change_visibility_result::Result::LeaseExpiresAt(_) => Ok(()),
-        v1::change_visibility_result::Result::Error(error) => Err(text_of(error)),
+        v1::change_visibility_result::Result::Error(error) => Err(text_of(&error)),
     }
 }
 
-fn text_of(error: v1::EntryError) -> String {
+fn text_of(error: &v1::EntryError) -> String {
     without_path("entries[", &error.message)
 }
 
@@ -332,7 +334,7 @@ fn attribute_of(attribute: Attribute) -> (String, v1::AttributeValue) {
 fn from_attribute((name, given): (String, v1::AttributeValue)) -> Attribute {
     let value = match given.value.expect("an attribute has a value") {
         v1::attribute_value::Value::Text(text) => AttributeValue::Text(text),
-        v1::attribute_value::Value::Binary(bytes) => AttributeValue::Binary(Bytes::from(bytes)),
+        v1::attribute_value::Value::Binary(bytes) => AttributeValue::Binary(bytes),
     };
     Attribute { name, data_type: given.data_type, value }
 }

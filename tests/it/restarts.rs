@@ -1,0 +1,82 @@
+//! Starts after a long time, and with a clock that is in doubt.
+
+use ledgerq::{
+    broker::start::{CLOCK_JUMP_MAX, Settings},
+    disk::{SimDisk, sim::keep_none},
+    types::{Command, Millis, QueueName, Reply, SendEntry, SettingsPatch},
+};
+
+use crate::broker::{BEGIN, SimBroker, ToldClock, small_settings};
+
+fn jobs() -> QueueName {
+    QueueName::parse("jobs").expect("a good name")
+}
+
+/// A disk on which a queue with a retention of a minute holds one message.
+fn disk_with_a_message(clock: &ToldClock) -> SimDisk {
+    let disk = SimDisk::new();
+    let mut broker = SimBroker::start(small_settings(), &disk, clock, 1).expect("it starts");
+    let retention = Some(Millis::from_secs(60));
+    let settings = SettingsPatch { retention, ..SettingsPatch::default() };
+    broker.ask(Command::CreateQueue { queue: jobs(), settings }).expect("it is answered");
+    let payload = ledgerq::broker::Handle::payload(&[], "hello".into());
+    let entries = vec![SendEntry { payload, delay: None }];
+    broker.ask(Command::Send { queue: jobs(), entries }).expect("it is answered");
+    disk.kill()
+}
+
+fn ready(broker: &mut SimBroker) -> u64 {
+    let told = broker.ask(Command::GetQueue { queue: jobs() }).expect("it is answered");
+    let Ok(Reply::Queue(view)) = told.reply else { panic!("answered with {:?}", told.reply) };
+    view.counts.ready
+}
+
+#[test]
+fn a_start_far_in_the_future_keeps_every_message_until_an_operator_agrees() {
+    let clock = ToldClock::new();
+    let disk = disk_with_a_message(&clock);
+    clock.set(clock.now().after(CLOCK_JUMP_MAX).after(Millis::new(1)));
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    assert_eq!(ready(&mut broker), 1, "the clock may be wrong");
+    broker.advance(Millis::from_secs(3600));
+    assert_eq!(ready(&mut broker), 1, "time alone does not make it right");
+
+    let disk = disk.kill();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 3).expect("it starts");
+    assert_eq!(ready(&mut broker), 1, "a restart does not make it right");
+
+    let disk = disk.kill();
+    let settings = Settings { accept_clock: true, ..small_settings() };
+    let mut broker = SimBroker::start(settings, &disk, &clock, 4).expect("it starts");
+    assert_eq!(ready(&mut broker), 0, "an operator agreed");
+}
+
+#[test]
+fn a_start_a_week_later_lets_messages_expire() {
+    let clock = ToldClock::new();
+    let disk = disk_with_a_message(&clock);
+    clock.set(clock.now().after(CLOCK_JUMP_MAX));
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    assert_eq!(ready(&mut broker), 0);
+}
+
+#[test]
+fn what_a_client_saw_of_the_time_stays_when_the_clock_steps_back() {
+    let clock = ToldClock::new();
+    let disk = SimDisk::new();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    let settings = SettingsPatch::default();
+    broker.ask(Command::CreateQueue { queue: jobs(), settings }).expect("it is answered");
+    let payload = ledgerq::broker::Handle::payload(&[], "late".into());
+    let entries = vec![SendEntry { payload, delay: Some(Millis::from_secs(10)) }];
+    broker.ask(Command::Send { queue: jobs(), entries }).expect("it is answered");
+    // The idle owner has proved the send; from here on only time passes.
+    broker.advance(Millis::from_secs(1));
+    broker.leap(Millis::from_secs(9));
+    assert_eq!(ready(&mut broker), 1, "the delay has passed");
+
+    clock.set(BEGIN);
+    let disk = disk.crash(&mut keep_none());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    assert_eq!(ready(&mut broker), 1, "a client was told so");
+}
