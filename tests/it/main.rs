@@ -18,6 +18,8 @@ mod layering;
 mod model;
 /// The program itself: started, killed, stopped, damaged, and spoken to from the command line.
 mod process;
+/// The session in README.md, run.
+mod readme;
 /// Starts after a long time, and with a clock that is in doubt.
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.
