@@ -16,6 +16,8 @@ mod golden;
 mod layering;
 /// Random scripts against a simple model of standard queues.
 mod model;
+/// The program itself: started, killed, stopped, damaged, and spoken to from the command line.
+mod process;
 /// The session in README.md, run.
 mod readme;
 /// Starts after a long time, and with a clock that is in doubt.

@@ -12,6 +12,7 @@ use super::{Failure, Output};
 use crate::{
     config::DATA_DIR_DEFAULT,
     disk::{Access, Disk, RealDisk},
+    log::SEGMENTS_DIR,
 };
 
 /// The file whose lock a broker holds for as long as it lives, within the data directory.
@@ -65,6 +66,13 @@ impl Place {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(cannot(error)),
         };
+        match disk.list(SEGMENTS_DIR) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Failure::data_dir(dir, "there is no log in it"));
+            }
+            Err(error) => return Err(cannot(error)),
+        }
         Ok(Quiet { disk, _lock: lock })
     }
 }
