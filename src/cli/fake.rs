@@ -135,7 +135,10 @@ impl MessageService for Fake {
                     let body = String::from_utf8_lossy(&entry.body);
                     let message_id = format!("id-of-{body}");
                     state.sent.push(entry.body);
-                    v1::send_result::Result::Sent(v1::SentMessage { message_id })
+                    v1::send_result::Result::Sent(v1::SentMessage {
+                        message_id,
+                        ..Default::default()
+                    })
                 };
                 v1::SendResult { result: Some(result) }
             });
@@ -194,5 +197,33 @@ impl MessageService for Fake {
             vec![result; state.returned.len() - before]
         });
         Ok(Response::new(v1::ChangeVisibilityResponse { results }))
+    }
+
+    async fn cancel_scheduled(
+        &self,
+        _: Request<v1::CancelScheduledRequest>,
+    ) -> Result<Response<v1::CancelScheduledResponse>, Status> {
+        Err(Status::unimplemented("no test asks for it"))
+    }
+
+    async fn transact(
+        &self,
+        _: Request<v1::TransactRequest>,
+    ) -> Result<Response<v1::TransactResponse>, Status> {
+        Err(Status::unimplemented("no test asks for it"))
+    }
+
+    async fn peek(
+        &self,
+        _: Request<v1::PeekRequest>,
+    ) -> Result<Response<v1::PeekResponse>, Status> {
+        Err(Status::unimplemented("no test asks for it"))
+    }
+
+    async fn get_message(
+        &self,
+        _: Request<v1::GetMessageRequest>,
+    ) -> Result<Response<v1::GetMessageResponse>, Status> {
+        Err(Status::unimplemented("no test asks for it"))
     }
 }
