@@ -9,6 +9,7 @@ mod delete;
 pub mod exit;
 mod failure;
 mod log;
+mod message;
 mod output;
 mod queue;
 mod receive;
@@ -16,6 +17,7 @@ mod send;
 mod serve;
 mod signals;
 mod start;
+mod values;
 mod view;
 
 use std::{future::Future, io::Write as _, path::PathBuf, process::ExitCode};
@@ -75,6 +77,9 @@ enum Command {
     Receive(receive::ReceiveArgs),
     /// Delete received messages by their receipt handles
     Delete(delete::DeleteArgs),
+    /// Tell what became of a message
+    #[command(subcommand)]
+    Message(message::MessageCommand),
     /// Look into the log of a broker that does not run
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -89,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Send(args) => with_server(&cli.global, |to| send::run(args, to)),
         Command::Receive(args) => with_server(&cli.global, |to| receive::run(args, to)),
         Command::Delete(args) => with_server(&cli.global, |to| delete::run(args, to)),
+        Command::Message(command) => message::run(&command, &mut Output::stdout(cli.global.json)),
         Command::Log(command) => log::run(&command, &mut Output::stdout(cli.global.json)),
     };
     match outcome {

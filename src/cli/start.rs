@@ -22,7 +22,6 @@ use crate::{
     server, state,
     store::StoreError,
     telemetry,
-    types::limits,
 };
 
 /// Recovers the broker in `config.data_dir` and serves it on `listener` until a signal, or until
@@ -118,7 +117,7 @@ fn settings(config: &Config, accept_clock: bool) -> start::Settings {
         tail_cache_bytes: config.tail_cache_bytes,
         state: state::Settings {
             in_flight_max: config.in_flight_max,
-            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+            deduplication_ids_max: config.deduplication_ids_max,
         },
         owner: owner::Settings { idle_sync_after: config.idle_sync_after },
         accept_clock,

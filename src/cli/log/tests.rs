@@ -14,7 +14,10 @@ use super::{
 use crate::{
     codec,
     log::{Body, Draft, SEGMENT_BYTES_MIN, SegmentId, Settings, Writer, create, recover},
-    types::{Lineage, Nonce, QueueId, QueueName, QueueSettings, Record, Seq, Timestamp},
+    types::{
+        Envelope, Lineage, Nonce, QueueId, QueueName, QueueSettings, Record, Sending, Seq,
+        Timestamp,
+    },
 };
 
 const QUEUE: QueueId = QueueId::new(1);
@@ -43,7 +46,7 @@ fn log_with(more: &'static [u8]) -> TempDir {
     let settings = QueueSettings::default();
     let sent = [
         Record::QueueCreated { queue: QUEUE, name, settings },
-        Record::MessageSent { queue: QUEUE, seq: SEQ, ready_at: NOW, size: 5 },
+        Record::MessageSent(Sending::plain(QUEUE, SEQ, NOW, 5)),
     ];
     append(&mut writer, &sent, vec![body(b"hello")]);
     let nonce = Nonce::new(0xabc);
@@ -54,14 +57,14 @@ fn log_with(more: &'static [u8]) -> TempDir {
     ];
     append(&mut writer, &deleted, Vec::new());
     if !more.is_empty() {
-        let sent = Record::MessageSent { queue: QUEUE, seq: SEQ.next(), ready_at: NOW, size: 2000 };
+        let sent = Record::MessageSent(Sending::plain(QUEUE, SEQ.next(), NOW, 2000));
         append(&mut writer, &[sent], vec![body(more)]);
     }
     dir
 }
 
 fn body(bytes: &'static [u8]) -> Body {
-    let chunks = [codec::encode_head(&[]), Bytes::from_static(bytes)];
+    let chunks = [codec::encode_head(&Envelope::default()), Bytes::from_static(bytes)];
     let crc = crc32fast::hash(&chunks.concat());
     Body { chunks, crc }
 }
