@@ -18,6 +18,7 @@ pub(super) fn settings(patch: &SettingsPatch) -> v1::QueueSettings {
         retention: patch.retention.map(duration),
         receive_wait: patch.receive_wait.map(duration),
         visibility_timeout: patch.visibility_timeout.map(duration),
+        ..v1::QueueSettings::default()
     }
 }
 
@@ -61,6 +62,7 @@ pub(super) fn send_entry(message: Outgoing) -> v1::SendEntry {
         body: message.body,
         attributes: attributes.collect(),
         delay: message.delay.map(duration),
+        ..v1::SendEntry::default()
     }
 }
 

@@ -138,6 +138,7 @@ impl Client {
             max_messages: Some(options.count_max),
             visibility_timeout: options.visibility_timeout.map(convert::duration),
             wait_time: options.wait.map(convert::duration),
+            ..v1::ReceiveRequest::default()
         };
         let timeout = with_wait(options.wait.unwrap_or(limits::WAIT_MAX));
         let answer = self

@@ -42,6 +42,7 @@ pub(super) fn queue(view: &QueueView) -> v1::Queue {
         oldest_message_age: counts.oldest_age.map(duration),
         created_at: Some(timestamp(view.created_at)),
         modified_at: Some(timestamp(view.modified_at)),
+        ..v1::Queue::default()
     }
 }
 
@@ -52,6 +53,7 @@ fn settings(settings: &QueueSettings) -> v1::QueueSettings {
         retention: Some(duration(settings.retention)),
         receive_wait: Some(duration(settings.receive_wait)),
         visibility_timeout: Some(duration(settings.visibility_timeout)),
+        ..v1::QueueSettings::default()
     }
 }
 

@@ -47,4 +47,32 @@ impl v1::message_service_server::MessageService for Messages {
         let broker = self.gate.broker()?;
         Ok(Response::new(change_visibility::answer(&broker, request.into_inner()).await?))
     }
+
+    async fn cancel_scheduled(
+        &self,
+        _: Request<v1::CancelScheduledRequest>,
+    ) -> Result<Response<v1::CancelScheduledResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn transact(
+        &self,
+        _: Request<v1::TransactRequest>,
+    ) -> Result<Response<v1::TransactResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn peek(
+        &self,
+        _: Request<v1::PeekRequest>,
+    ) -> Result<Response<v1::PeekResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn get_message(
+        &self,
+        _: Request<v1::GetMessageRequest>,
+    ) -> Result<Response<v1::GetMessageResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
 }

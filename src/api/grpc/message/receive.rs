@@ -79,6 +79,7 @@ async fn read(broker: &Handle, received: Received) -> Result<v1::Message, v1::Un
             first_received_at: Some(convert::timestamp(leased.first_received_at)),
             receive_count: leased.receive_count,
             lease_expires_at: Some(convert::timestamp(leased.until)),
+            ..v1::Message::default()
         }),
         Err(error) => {
             let cause = std::error::Error::source(&error);

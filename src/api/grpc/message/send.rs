@@ -29,7 +29,7 @@ pub(super) async fn answer(
         let result = match outcome {
             Ok(sent) => {
                 let message_id = broker.message_id(sent.seq).to_string();
-                Outcome::Sent(v1::SentMessage { message_id })
+                Outcome::Sent(v1::SentMessage { message_id, ..Default::default() })
             }
             Err(error) => Outcome::Error(error),
         };

@@ -66,4 +66,25 @@ impl v1::queue_service_server::QueueService for Queues {
         let broker = self.gate.broker()?;
         Ok(Response::new(purge::answer(&broker, request.into_inner()).await?))
     }
+
+    async fn pause_queue(
+        &self,
+        _: Request<v1::PauseQueueRequest>,
+    ) -> Result<Response<v1::PauseQueueResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn resume_queue(
+        &self,
+        _: Request<v1::ResumeQueueRequest>,
+    ) -> Result<Response<v1::ResumeQueueResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn list_dead_letter_sources(
+        &self,
+        _: Request<v1::ListDeadLetterSourcesRequest>,
+    ) -> Result<Response<v1::ListDeadLetterSourcesResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
 }
