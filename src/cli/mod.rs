@@ -17,6 +17,7 @@ mod send;
 mod serve;
 mod signals;
 mod start;
+mod text;
 mod values;
 mod view;
 

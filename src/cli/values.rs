@@ -8,9 +8,10 @@ use std::{fmt, str::FromStr, time::UNIX_EPOCH};
 use clap::ValueEnum;
 
 use crate::{
+    client::MessageState,
     config::Span,
     types::{
-        Backoff, DeduplicationScope, MessageState, QueueName, RedriveAllow, StateFilter,
+        Backoff, DeduplicationScope, GroupId, QueueName, RedriveAllow, Rejection, StateFilter,
         ThroughputLimit, Timestamp, limits,
     },
 };
@@ -205,6 +206,14 @@ pub(super) fn state_word(state: MessageState) -> &'static str {
         MessageState::Delayed { .. } => "delayed",
         MessageState::InFlight { .. } => "in_flight",
     }
+}
+
+/// A message group on the command line.
+pub(super) fn parse_group(text: &str) -> Result<GroupId, String> {
+    GroupId::parse("group", text).map_err(|error| match error {
+        Rejection::Malformed { problem, .. } => problem,
+        error => error.to_string(),
+    })
 }
 
 /// The states that were named; all of them if none was.

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 
-use super::output::rfc3339;
+use super::{
+    output::rfc3339,
+    values::{scope_word, throughput_word},
+};
 use crate::{
-    client::{Message, Queue, Unavailable, UnavailableReason},
-    types::{Attribute, AttributeValue, DeleteOutcome, Millis, QueueName},
+    client::{Message, Queue, Sent, Unavailable, UnavailableReason},
+    types::{
+        Attribute, AttributeValue, Backoff, DeleteOutcome, GroupId, Millis, QueueName, RedriveAllow,
+    },
 };
 
 /// A queue with its settings and counts.
@@ -26,6 +31,35 @@ pub(super) struct QueueObject<'a> {
     max_message_bytes: u64,
     created_at: String,
     modified_at: String,
+    fifo: bool,
+    sends_paused: bool,
+    receives_paused: bool,
+    dead_letter_queue: Option<&'a str>,
+    max_receives: Option<u32>,
+    allow_dead_letters_of: AllowObject<'a>,
+    content_deduplication: bool,
+    deduplication_scope: &'static str,
+    throughput_limit: &'static str,
+    retry_backoff: Option<BackoffObject>,
+    tags: &'a BTreeMap<String, String>,
+    /// Settings of the SQS endpoint that have no effect.
+    stored: &'a BTreeMap<String, String>,
+}
+
+/// Whose dead letters a queue takes: a word, or names.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AllowObject<'a> {
+    Word(&'static str),
+    Queues(Vec<&'a str>),
+}
+
+/// How long messages that came back wait.
+#[derive(Serialize)]
+struct BackoffObject {
+    kind: &'static str,
+    first_ms: u64,
+    max_ms: u64,
 }
 
 /// A received message; `body_base64` in place of `body` if that is not UTF-8.
@@ -43,6 +77,12 @@ pub(super) struct MessageObject<'a> {
     sent_at: String,
     first_received_at: String,
     lease_expires_at: String,
+    sequence_number: u64,
+    priority: u32,
+    group: Option<&'a str>,
+    deduplication_id: Option<&'a str>,
+    trace_header: Option<&'a str>,
+    dead_letter_source: Option<&'a str>,
 }
 
 /// An attribute; `value_base64` in place of `value` if it is binary.
@@ -68,9 +108,11 @@ pub(super) struct UnavailableObject<'a> {
 /// A sent message, with the number of its line if it was one of many.
 #[derive(Serialize)]
 pub(super) struct SentObject<'a> {
-    pub(super) message_id: &'a str,
+    message_id: &'a str,
+    sequence_number: u64,
+    duplicate: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) line: Option<u64>,
+    line: Option<u64>,
 }
 
 /// What became of a receipt handle.
@@ -89,9 +131,36 @@ pub(super) struct QueueDone<'a> {
     pub(super) outcome: &'static str,
 }
 
+impl<'a> SentObject<'a> {
+    pub(super) fn new(sent: &'a Sent, line: Option<u64>) -> Self {
+        let Sent { message_id, sequence_number, is_duplicate } = sent;
+        Self { message_id, sequence_number: *sequence_number, duplicate: *is_duplicate, line }
+    }
+}
+
+impl<'a> AllowObject<'a> {
+    fn new(allow: &'a RedriveAllow) -> Self {
+        match allow {
+            RedriveAllow::All => Self::Word("all"),
+            RedriveAllow::None => Self::Word("none"),
+            RedriveAllow::Queues(queues) => {
+                Self::Queues(queues.iter().map(QueueName::as_str).collect())
+            }
+        }
+    }
+}
+
+impl BackoffObject {
+    fn new(backoff: Backoff) -> Self {
+        let kind = if backoff.doubles { "exponential" } else { "fixed" };
+        Self { kind, first_ms: backoff.first.get(), max_ms: backoff.max.get() }
+    }
+}
+
 impl<'a> QueueObject<'a> {
     pub(super) fn new(queue: &'a Queue) -> Self {
         let settings = &queue.settings;
+        let redrive = settings.redrive.as_ref();
         Self {
             queue: queue.name.as_str(),
             ready: queue.counts.ready,
@@ -105,6 +174,18 @@ impl<'a> QueueObject<'a> {
             max_message_bytes: settings.message_bytes_max,
             created_at: rfc3339(queue.created_at),
             modified_at: rfc3339(queue.modified_at),
+            fifo: queue.name.is_fifo(),
+            sends_paused: queue.sends_paused,
+            receives_paused: queue.receives_paused,
+            dead_letter_queue: redrive.map(|redrive| redrive.dead_letter_queue.as_str()),
+            max_receives: redrive.map(|redrive| redrive.receives_max),
+            allow_dead_letters_of: AllowObject::new(&settings.redrive_allow),
+            content_deduplication: settings.content_deduplication,
+            deduplication_scope: scope_word(settings.deduplication_scope),
+            throughput_limit: throughput_word(settings.throughput_limit),
+            retry_backoff: settings.backoff.map(BackoffObject::new),
+            tags: &settings.tags,
+            stored: &settings.stored,
         }
     }
 }
@@ -123,6 +204,12 @@ impl<'a> MessageObject<'a> {
             sent_at: rfc3339(message.sent_at),
             first_received_at: rfc3339(message.first_received_at),
             lease_expires_at: rfc3339(message.lease_expires_at),
+            sequence_number: message.sequence_number,
+            priority: message.priority,
+            group: message.group.as_ref().map(GroupId::as_str),
+            deduplication_id: message.deduplication_id.as_deref(),
+            trace_header: message.trace_header.as_deref(),
+            dead_letter_source: message.dead_letter_source.as_deref(),
         }
     }
 }
@@ -163,131 +250,4 @@ pub(super) fn delete_outcome(outcome: DeleteOutcome) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::expect;
-
-    use super::*;
-    use crate::types::{QueueCounts, QueueSettings, Timestamp};
-
-    fn json(object: &impl Serialize) -> String {
-        serde_json::to_string_pretty(object).expect("it has no maps with odd keys")
-    }
-
-    fn message(body: &'static [u8]) -> Message {
-        let at = Timestamp::from_millis(1_700_000_000_000);
-        let value = |name: &str, data_type: &str, value| Attribute {
-            name: name.into(),
-            data_type: data_type.into(),
-            value,
-        };
-        Message {
-            message_id: "id".into(),
-            receipt_handle: "handle".into(),
-            body: body.into(),
-            attributes: vec![
-                value("n", "Number", AttributeValue::Text("5".into())),
-                value("b", "Binary", AttributeValue::Binary("hi".into())),
-            ],
-            sent_at: at,
-            first_received_at: at,
-            receive_count: 1,
-            lease_expires_at: at.after(Millis::from_secs(30)),
-        }
-    }
-
-    #[test]
-    fn a_message_has_its_body_as_text() {
-        let queue = QueueName::parse("jobs").expect("a name");
-        expect![[r#"
-            {
-              "message_id": "id",
-              "receipt_handle": "handle",
-              "queue": "jobs",
-              "body": "hello",
-              "attributes": {
-                "b": {
-                  "data_type": "Binary",
-                  "value_base64": "aGk="
-                },
-                "n": {
-                  "data_type": "Number",
-                  "value": "5"
-                }
-              },
-              "receive_count": 1,
-              "sent_at": "2023-11-14T22:13:20.000Z",
-              "first_received_at": "2023-11-14T22:13:20.000Z",
-              "lease_expires_at": "2023-11-14T22:13:50.000Z"
-            }"#]]
-        .assert_eq(&json(&MessageObject::new(&queue, &message(b"hello"))));
-    }
-
-    #[test]
-    fn a_body_that_is_no_text_is_in_base64() {
-        let queue = QueueName::parse("jobs").expect("a name");
-        let bytes = message(b"\xff\x00");
-        let object = serde_json::to_value(MessageObject::new(&queue, &bytes)).expect("JSON");
-        assert_eq!((object.get("body"), &object["body_base64"]), (None, &"/wA=".into()));
-    }
-
-    #[test]
-    fn a_queue_has_its_counts_and_settings_with_their_units() {
-        let queue = Queue {
-            name: QueueName::parse("jobs").expect("a name"),
-            settings: QueueSettings::default(),
-            counts: QueueCounts {
-                ready: 1,
-                delayed: 2,
-                in_flight: 3,
-                oldest_age: Some(Millis::new(5)),
-            },
-            created_at: Timestamp::from_millis(0),
-            modified_at: Timestamp::from_millis(1),
-        };
-        expect![[r#"
-            {
-              "queue": "jobs",
-              "ready": 1,
-              "delayed": 2,
-              "in_flight": 3,
-              "oldest_age_ms": 5,
-              "visibility_timeout_ms": 30000,
-              "delay_ms": 0,
-              "retention_ms": 345600000,
-              "receive_wait_ms": 0,
-              "max_message_bytes": 1048576,
-              "created_at": "1970-01-01T00:00:00.000Z",
-              "modified_at": "1970-01-01T00:00:00.001Z"
-            }"#]]
-        .assert_eq(&json(&QueueObject::new(&queue)));
-    }
-
-    #[test]
-    fn small_results_are_small() {
-        expect![[r#"
-            {
-              "message_id": "id"
-            }"#]]
-        .assert_eq(&json(&SentObject { message_id: "id", line: None }));
-        expect![[r#"
-            {
-              "message_id": "id",
-              "line": 7
-            }"#]]
-        .assert_eq(&json(&SentObject { message_id: "id", line: Some(7) }));
-        let outcome = delete_outcome(DeleteOutcome::StaleLease);
-        let deleted = DeletedObject { receipt_handle: "handle", outcome, error: None };
-        expect![[r#"
-            {
-              "receipt_handle": "handle",
-              "outcome": "stale_lease"
-            }"#]]
-        .assert_eq(&json(&deleted));
-        expect![[r#"
-            {
-              "queue": "jobs",
-              "outcome": "purged"
-            }"#]]
-        .assert_eq(&json(&QueueDone { queue: "jobs", outcome: "purged" }));
-    }
-}
+mod tests;
