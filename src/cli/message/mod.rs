@@ -1,21 +1,27 @@
 //! `ledgerq message`: one message by its id.
 
+mod cancel;
 mod history;
 mod show;
 
 use clap::Subcommand;
 
-use super::{Failure, Output};
+use super::{Failure, Global, Output, with_server};
 
 /// What to do with a message.
 #[derive(Debug, Subcommand)]
 pub(super) enum MessageCommand {
+    /// Delete messages that still wait for their delay
+    Cancel(cancel::CancelArgs),
     /// Tell what became of a message, from the log; a broker may run on it
     Show(show::ShowArgs),
 }
 
-pub(super) fn run(command: &MessageCommand, out: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(command: &MessageCommand, global: &Global) -> Result<(), Failure> {
     match command {
-        MessageCommand::Show(args) => show::run(args, out),
+        MessageCommand::Cancel(args) => {
+            with_server(global, async |mut to| cancel::run(args, &mut to).await)
+        }
+        MessageCommand::Show(args) => show::run(args, &mut Output::stdout(global.json)),
     }
 }

@@ -160,12 +160,12 @@ fn print(to: &mut Session, sent: &Sent, line: Option<u64>) -> io::Result<()> {
 }
 
 /// A source as errors call it.
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
 }
 
 /// A file or standard input, and the file's length.
-fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
+pub(super) fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
     if path == Path::new("-") {
         return Ok((Box::new(io::stdin()), None));
     }
@@ -190,6 +190,6 @@ fn read(path: &Path) -> Result<Bytes, Failure> {
     Err(Failure::new(Exit::Refused, format!("{} {problem}", name(path))))
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Refused, format!("cannot read {}: {error}", name(path)))
 }

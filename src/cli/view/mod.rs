@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use super::{
     output::rfc3339,
-    values::{scope_word, throughput_word},
+    redrive::state as move_state,
+    values::{scope_word, state_word, throughput_word},
 };
 use crate::{
-    client::{Message, Queue, Sent, Unavailable, UnavailableReason},
+    client::{Message, MessageState, Peeked, Queue, Sent, Unavailable, UnavailableReason},
     types::{
-        Attribute, AttributeValue, Backoff, DeleteOutcome, GroupId, Millis, QueueName, RedriveAllow,
+        Attribute, AttributeValue, Backoff, DeleteOutcome, GroupId, Millis, MoveOutcome, MoveSpec,
+        MoveTaskView, QueueName, RedriveAllow, Timestamp,
     },
 };
 
@@ -99,6 +101,7 @@ pub(super) struct AttributeObject<'a> {
 #[derive(Serialize)]
 pub(super) struct UnavailableObject<'a> {
     message_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     receipt_handle: &'a str,
     queue: &'a str,
     unavailable: &'static str,
@@ -122,6 +125,83 @@ pub(super) struct DeletedObject<'a> {
     pub(super) outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+}
+
+/// What became of a message that was to be cancelled.
+#[derive(Serialize)]
+pub(super) struct CancelledObject<'a> {
+    pub(super) message_id: &'a str,
+    pub(super) outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+}
+
+/// A message that was looked at; without `body` and `body_base64` if it was not asked for.
+#[derive(Serialize)]
+pub(super) struct PeekedObject<'a> {
+    message_id: &'a str,
+    queue: &'a str,
+    state: &'static str,
+    ready_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    body_bytes: u64,
+    attributes: BTreeMap<&'a str, AttributeObject<'a>>,
+    receive_count: u32,
+    sent_at: String,
+    first_received_at: Option<String>,
+    sequence_number: u64,
+    priority: u32,
+    group: Option<&'a str>,
+    deduplication_id: Option<&'a str>,
+    trace_header: Option<&'a str>,
+    dead_letter_source: Option<&'a str>,
+}
+
+/// A move task that was started, or would have been.
+#[derive(Serialize)]
+pub(super) struct MoveStartedObject {
+    pub(super) task_id: Option<u64>,
+    pub(super) outcome: &'static str,
+    pub(super) to_move_count: u64,
+}
+
+/// A move task.
+#[derive(Serialize)]
+pub(super) struct MoveObject<'a> {
+    task_id: u64,
+    source: &'a str,
+    target: Option<&'a str>,
+    state: &'static str,
+    failure: Option<&'a str>,
+    moved_count: u64,
+    to_move_count: u64,
+    rate: Option<u32>,
+    group: Option<&'a str>,
+    min_age_ms: Option<u64>,
+    attribute: Option<FilterObject<'a>>,
+    started_at: String,
+}
+
+/// The attribute that messages of a move task have.
+#[derive(Serialize)]
+struct FilterObject<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    value: AttributeObject<'a>,
+}
+
+/// What one step of a transact did.
+#[derive(Serialize)]
+pub(super) struct StepObject<'a> {
+    step: usize,
+    outcome: &'static str,
+    #[serde(flatten)]
+    sent: Option<SentObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_expires_at: Option<String>,
 }
 
 /// A queue to which something was done.
@@ -211,6 +291,78 @@ impl<'a> MessageObject<'a> {
             trace_header: message.trace_header.as_deref(),
             dead_letter_source: message.dead_letter_source.as_deref(),
         }
+    }
+}
+
+impl<'a> PeekedObject<'a> {
+    pub(super) fn new(queue: &'a QueueName, message: &'a Peeked) -> Self {
+        let text = message.body.as_ref().and_then(|body| std::str::from_utf8(body).ok());
+        let binary = message.body.as_ref().filter(|_| text.is_none());
+        let ready_at = match message.state {
+            MessageState::Ready => None,
+            MessageState::Delayed { until } | MessageState::InFlight { until } => Some(until),
+        };
+        Self {
+            message_id: &message.message_id,
+            queue: queue.as_str(),
+            state: state_word(message.state),
+            ready_at: ready_at.map(rfc3339),
+            body: text,
+            body_base64: binary.map(|body| BASE64_STANDARD.encode(body)),
+            body_bytes: message.body_bytes,
+            attributes: message.attributes.iter().map(attribute).collect(),
+            receive_count: message.receive_count,
+            sent_at: rfc3339(message.sent_at),
+            first_received_at: message.first_received_at.map(rfc3339),
+            sequence_number: message.sequence_number,
+            priority: message.priority,
+            group: message.group.as_ref().map(GroupId::as_str),
+            deduplication_id: message.deduplication_id.as_deref(),
+            trace_header: message.trace_header.as_deref(),
+            dead_letter_source: message.dead_letter_source.as_deref(),
+        }
+    }
+}
+
+impl<'a> MoveObject<'a> {
+    pub(super) fn new(task: &'a MoveTaskView) -> Self {
+        let MoveSpec { source, target, rate_max, filter } = &task.spec;
+        let failure = match &task.outcome {
+            Some(MoveOutcome::Failed { reason }) => Some(reason.as_str()),
+            Some(MoveOutcome::Completed | MoveOutcome::Cancelled) | None => None,
+        };
+        Self {
+            task_id: task.id.get(),
+            source: source.as_str(),
+            target: target.as_ref().map(QueueName::as_str),
+            state: move_state(task),
+            failure,
+            moved_count: task.moved_count,
+            to_move_count: task.to_move_count,
+            rate: *rate_max,
+            group: filter.group.as_ref().map(GroupId::as_str),
+            min_age_ms: filter.age_min.map(Millis::get),
+            attribute: filter.attribute.as_ref().map(|filter| {
+                let (name, value) = attribute(filter);
+                FilterObject { name, value }
+            }),
+            started_at: rfc3339(task.started_at),
+        }
+    }
+}
+
+impl<'a> StepObject<'a> {
+    pub(super) fn sent(step: usize, sent: SentObject<'a>) -> Self {
+        Self { step, outcome: "sent", sent: Some(sent), lease_expires_at: None }
+    }
+
+    pub(super) fn deleted(step: usize) -> Self {
+        Self { step, outcome: "deleted", sent: None, lease_expires_at: None }
+    }
+
+    pub(super) fn changed(step: usize, until: Timestamp) -> Self {
+        let lease_expires_at = Some(rfc3339(until));
+        Self { step, outcome: "visibility_changed", sent: None, lease_expires_at }
     }
 }
 
