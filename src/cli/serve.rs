@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tonic::transport::Identity;
 
@@ -41,6 +42,7 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
     let read = |name: &str| std::env::var(name).ok();
     let config = Config::load(args.settings, args.config.as_deref(), &read)?;
     telemetry::init(&config.log, config.log_format)?;
+    raise_open_files_max();
     let pem = config.tls.as_ref().map(read_pem).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -56,6 +58,16 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
         tracing::info!(%address, %data_dir, tls = tls.is_some(), "listening");
         start::serve(&config, args.accept_clock, listener, tls, signals).await
     })
+}
+
+/// Takes as many open files as this process may have: each segment of the log is one, and each
+/// connection. The soft limit, which most systems set to 1,024, is one for programs that use
+/// `select(2)`.
+fn raise_open_files_max() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files stays as it is; see `ulimit -n`");
+    }
 }
 
 async fn bind(config: &Config) -> Result<TcpListener, Failure> {

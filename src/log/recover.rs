@@ -51,7 +51,7 @@ pub fn recover(
     settings.check()?;
     disk.sync_dir(SEGMENTS_DIR).map_err(LogError::io("sync", SEGMENTS_DIR))?;
     let listing = list(disk)?;
-    let last_id = listing.last_of_all()?;
+    let last_id = listing.last_of_all();
     let mut files = Vec::with_capacity(listing.segments.len());
     for id in listing.segments {
         let file = open(disk, id)?;
@@ -62,6 +62,8 @@ pub fn recover(
         file.drop_cache().map_err(LogError::io("drop the cache of", &id.path()))?;
     }
     let segments = read_headers(files, settings.lineage)?;
+    // A file of another directory with a high number looks as if others were missing before it.
+    let last_id = last_id?;
     let mut replay = Replay::new(sink);
     replay.report.unknown_files = listing.unknown;
     for at in 0..segments.len() {

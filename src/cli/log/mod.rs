@@ -17,6 +17,7 @@ use super::{Failure, Output};
 use crate::{
     config::DATA_DIR_DEFAULT,
     disk::{Access, Disk, RealDisk},
+    log::SEGMENTS_DIR,
 };
 
 /// The file whose lock a broker holds for as long as it lives, within the data directory.
@@ -95,7 +96,14 @@ impl Place {
         if !std::fs::metadata(dir).map_err(cannot)?.is_dir() {
             return Err(Failure::data_dir(dir, "it is not a directory"));
         }
-        RealDisk::new(dir).map_err(cannot)
+        let disk = RealDisk::new(dir).map_err(cannot)?;
+        match disk.list(SEGMENTS_DIR) {
+            Ok(_) => Ok(disk),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Failure::data_dir(dir, "there is no log in it"))
+            }
+            Err(error) => Err(cannot(error)),
+        }
     }
 
     fn lock(&self, disk: &RealDisk) -> Result<Lock, Failure> {
