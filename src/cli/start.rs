@@ -35,7 +35,8 @@ pub(super) async fn serve(
 ) -> Result<(), Failure> {
     let gate = Gate::new();
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
-    let settings = server::Settings { tls, drain_max: millis(config.drain_timeout.get()) };
+    let drain_max = millis(config.drain_timeout.get());
+    let settings = server::Settings { tls, drain_max, test_clock: None };
     // Whoever drops `end` ends the server as well.
     let serving = server::serve(listener, gate.clone(), settings, async { drop(ended.await) });
     let serving = tokio::spawn(serving);

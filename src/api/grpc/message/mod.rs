@@ -1,9 +1,16 @@
 //! The service that moves messages: one file for each request.
 
+mod cancel;
 mod change_visibility;
+mod content;
 mod delete;
+mod entry;
+mod get;
+mod looked;
+mod peek;
 mod receive;
 mod send;
+mod transact;
 
 use tonic::{Request, Response, Status};
 
@@ -50,29 +57,33 @@ impl v1::message_service_server::MessageService for Messages {
 
     async fn cancel_scheduled(
         &self,
-        _: Request<v1::CancelScheduledRequest>,
+        request: Request<v1::CancelScheduledRequest>,
     ) -> Result<Response<v1::CancelScheduledResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let broker = self.gate.broker()?;
+        Ok(Response::new(cancel::answer(&broker, request.into_inner()).await?))
     }
 
     async fn transact(
         &self,
-        _: Request<v1::TransactRequest>,
+        request: Request<v1::TransactRequest>,
     ) -> Result<Response<v1::TransactResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let broker = self.gate.broker()?;
+        Ok(Response::new(transact::answer(&broker, request.into_inner()).await?))
     }
 
     async fn peek(
         &self,
-        _: Request<v1::PeekRequest>,
+        request: Request<v1::PeekRequest>,
     ) -> Result<Response<v1::PeekResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let broker = self.gate.broker()?;
+        Ok(Response::new(peek::answer(&broker, request.into_inner()).await?))
     }
 
     async fn get_message(
         &self,
-        _: Request<v1::GetMessageRequest>,
+        request: Request<v1::GetMessageRequest>,
     ) -> Result<Response<v1::GetMessageResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let broker = self.gate.broker()?;
+        Ok(Response::new(get::answer(&broker, request.into_inner()).await?))
     }
 }

@@ -4,9 +4,13 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod page;
+mod pause;
 mod purge;
 mod settings;
+mod sources;
 mod update;
+mod view;
 
 use tonic::{Request, Response, Status};
 
@@ -69,22 +73,25 @@ impl v1::queue_service_server::QueueService for Queues {
 
     async fn pause_queue(
         &self,
-        _: Request<v1::PauseQueueRequest>,
+        request: Request<v1::PauseQueueRequest>,
     ) -> Result<Response<v1::PauseQueueResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let broker = self.gate.broker()?;
+        Ok(Response::new(pause::pause(&broker, request.into_inner()).await?))
     }
 
     async fn resume_queue(
         &self,
-        _: Request<v1::ResumeQueueRequest>,
+        request: Request<v1::ResumeQueueRequest>,
     ) -> Result<Response<v1::ResumeQueueResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let broker = self.gate.broker()?;
+        Ok(Response::new(pause::resume(&broker, request.into_inner()).await?))
     }
 
     async fn list_dead_letter_sources(
         &self,
-        _: Request<v1::ListDeadLetterSourcesRequest>,
+        request: Request<v1::ListDeadLetterSourcesRequest>,
     ) -> Result<Response<v1::ListDeadLetterSourcesResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let broker = self.gate.broker()?;
+        Ok(Response::new(sources::answer(&broker, request.into_inner()).await?))
     }
 }
