@@ -286,14 +286,17 @@ mod tests {
         disk::SimDisk,
         entropy::SeededEntropy,
         state,
-        types::{DeleteMode, DeleteOutcome, Millis, QueueName, SendEntry, SettingsPatch},
+        types::{
+            DeleteMode, DeleteOutcome, Envelope, Millis, QueueName, ReceiveOptions, SendEntry,
+            SettingsPatch,
+        },
     };
 
     fn broker(disk: &SimDisk) -> Broker {
         let settings = Settings {
             segment_bytes: 1 << 20,
             tail_cache_bytes: 1 << 20,
-            state: state::Settings { in_flight_max: 100 },
+            state: state::Settings { in_flight_max: 100, deduplication_ids_max: 100 },
             owner: owner::Settings { idle_sync_after: Millis::new(20) },
             accept_clock: false,
         };
@@ -311,7 +314,8 @@ mod tests {
     }
 
     fn send(body: &'static [u8]) -> Vec<SendEntry> {
-        vec![SendEntry { payload: Handle::payload(&[], body.into()), delay: None }]
+        let payload = Handle::payload(&Envelope::default(), body.into());
+        vec![SendEntry { payload, ..SendEntry::default() }]
     }
 
     #[tokio::test]
@@ -324,7 +328,8 @@ mod tests {
         for outcome in handle.send(jobs.clone(), send(b"hello")).await.expect("a queue") {
             outcome.expect("a good message");
         }
-        let received = handle.receive(jobs.clone(), 1, None, None).await.expect("a queue");
+        let received =
+            handle.receive(jobs.clone(), ReceiveOptions::new(1), None).await.expect("a queue");
         let lease = received.messages[0].leased.lease();
         let (_, body) = received.messages[0].content().await.expect("it is whole");
         assert_eq!(body, "hello");
@@ -354,7 +359,7 @@ mod tests {
         let poll = {
             let (handle, jobs) = (handle.clone(), jobs.clone());
             tokio::spawn(async move {
-                handle.receive(jobs, 10, None, Some(Millis::from_secs(20))).await
+                handle.receive(jobs, ReceiveOptions::new(10), Some(Millis::from_secs(20))).await
             })
         };
         tokio::task::yield_now().await;
@@ -362,7 +367,8 @@ mod tests {
         let delivery = poll.await.expect("no panic").expect("a queue");
         assert_eq!(delivery.messages[0].leased.receive_count, 1);
         drop(delivery);
-        let again = handle.receive(jobs, 10, None, Some(Millis::from_secs(20))).await;
+        let again =
+            handle.receive(jobs, ReceiveOptions::new(10), Some(Millis::from_secs(20))).await;
         assert_eq!(again.expect("a queue").messages[0].leased.receive_count, 1);
     }
 }

@@ -115,8 +115,12 @@ impl Kind {
         Self { code, reason, field: None, quota: None, retry_after: None }
     }
 
+    fn of_field(code: tonic::Code, reason: &'static str, field: &'static str) -> Self {
+        Self { field: Some(field), ..Self::of(code, reason) }
+    }
+
     fn invalid(reason: &'static str, field: &'static str) -> Self {
-        Self { field: Some(field), ..Self::of(tonic::Code::InvalidArgument, reason) }
+        Self::of_field(tonic::Code::InvalidArgument, reason, field)
     }
 
     fn exhausted(reason: &'static str, quota: &'static str, retry_after: Millis) -> Self {
@@ -159,7 +163,7 @@ fn kind(rejection: &Rejection) -> Kind {
             Kind::of(FailedPrecondition, "PURGE_IN_PROGRESS").retry_after(*retry_after)
         }
         Rejection::ReceiptHandleExpired => {
-            Kind::invalid("RECEIPT_HANDLE_EXPIRED", "receipt_handle")
+            Kind::of_field(FailedPrecondition, "RECEIPT_HANDLE_EXPIRED", "receipt_handle")
         }
         Rejection::QueuePaused { .. } => Kind::of(FailedPrecondition, "QUEUE_PAUSED"),
         Rejection::NotForThisKind { field, .. } => Kind::invalid("NOT_FOR_THIS_KIND", field),
@@ -169,9 +173,11 @@ fn kind(rejection: &Rejection) -> Kind {
         Rejection::TooManyDeduplicationIds { retry_after, .. } => {
             Kind::exhausted("TOO_MANY_DEDUPLICATION_IDS", "deduplication ids", *retry_after)
         }
-        Rejection::DeadLetterQueue { .. } => {
-            Kind::invalid("DEAD_LETTER_QUEUE_REFUSED", "redrive_policy.dead_letter_queue")
-        }
+        Rejection::DeadLetterQueue { .. } => Kind::of_field(
+            FailedPrecondition,
+            "DEAD_LETTER_QUEUE_REFUSED",
+            "redrive_policy.dead_letter_queue",
+        ),
         Rejection::Step { source, .. } => kind(source),
         Rejection::SameMessage { .. } => Kind::invalid("SAME_MESSAGE", "receipt_handle"),
         Rejection::NotADeadLetterQueue { .. } => {

@@ -245,7 +245,8 @@ mod tests {
         for (index, source, field) in cases {
             let refused = refusal(of_step(index, String::new(), source).rejection, &kinds);
             assert_eq!(refused.field().as_deref(), Some(field));
-            assert!(refused.message().starts_with(field), "{}", refused.message());
+            let step = format!("steps[{index}]");
+            assert!(refused.message().starts_with(&step), "{}", refused.message());
         }
         assert_eq!(refusal(Rejection::DiskFull, &kinds).field(), None);
     }
