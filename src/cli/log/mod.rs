@@ -122,4 +122,4 @@ impl Place {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -23,7 +23,7 @@ pub(in crate::cli) struct CancelArgs {
     ids: Vec<String>,
 }
 
-pub(super) async fn run(args: &CancelArgs, to: &mut Session) -> Result<(), Failure> {
+pub(in crate::cli) async fn run(args: &CancelArgs, to: &mut Session) -> Result<(), Failure> {
     let mut all_cancelled = true;
     for ids in args.ids.chunks(limits::ENTRIES_MAX) {
         let outcomes = to.client.cancel(&args.queue, ids.to_vec()).await?;

@@ -1,12 +1,12 @@
 //! `ledgerq message`: one message by its id.
 
-mod cancel;
+pub(super) mod cancel;
 mod history;
 mod show;
 
 use clap::Subcommand;
 
-use super::{Failure, Global, Output, with_server};
+use super::{Failure, Global, Output, Session, with_server};
 
 /// What to do with a message.
 #[derive(Debug, Subcommand)]
@@ -20,8 +20,11 @@ pub(super) enum MessageCommand {
 pub(super) fn run(command: &MessageCommand, global: &Global) -> Result<(), Failure> {
     match command {
         MessageCommand::Cancel(args) => {
-            with_server(global, async |mut to| cancel::run(args, &mut to).await)
+            with_server(global, async |mut to: Session| cancel::run(args, &mut to).await)
         }
         MessageCommand::Show(args) => show::run(args, &mut Output::stdout(global.json)),
     }
 }
+
+#[cfg(test)]
+mod tests;

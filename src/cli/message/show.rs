@@ -150,8 +150,8 @@ fn text(
 ) -> std::io::Result<()> {
     out.line(&format!("message {id}"))?;
     let rows = history.events.iter().map(|event| {
-        let (name, details) = (name(&event.what), details(lineage, event));
-        [rfc3339(event.at), event.lsn.to_string(), name.to_owned(), details]
+        let (name, details) = (name(&event.what).replace('_', " "), details(lineage, event));
+        [rfc3339(event.at), event.lsn.to_string(), name, details]
     });
     out.table(["AT", "LSN", "EVENT", ""], rows)?;
     if !began(history) {
@@ -220,11 +220,11 @@ fn fields(lineage: Lineage, event: &Event) -> Vec<(&'static str, Json)> {
         What::LeaseChanged { until } => vec![("until", rfc3339(*until).into())],
         What::Returned { receive_count } => vec![("receive_count", (*receive_count).into())],
         What::Moved { from, to } => {
-            vec![("from_queue", from.clone().into()), ("queue", to.clone().into())]
+            vec![("from_queue", from.clone().into()), ("to_queue", to.clone().into())]
         }
         What::Redriven { task, to, queue } => vec![
             ("to_message_id", id(*to)),
-            ("queue", queue.clone().into()),
+            ("to_queue", queue.clone().into()),
             ("task_id", task.get().into()),
         ],
         What::Purged { queue } | What::QueueDeleted { queue } => {

@@ -102,14 +102,18 @@ pub(super) fn read(source: impl Read, path: &Path) -> Result<Vec<Step>, Failure>
 }
 
 fn parse(text: &[u8]) -> Result<Vec<Step>, String> {
+    let count_max = limits::TRANSACT_STEPS_MAX;
+    if text.trim_ascii().is_empty() {
+        return Err(format!("it is empty; it needs an array of 1 to {count_max} steps"));
+    }
     let mut json = serde_json::Deserializer::from_slice(text);
     let written: Vec<Written> = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        let place = if path == "." { String::new() } else { format!("steps{path}: ") };
-        format!("{place}{}", error.into_inner())
+        let path = if path == "." { String::new() } else { format!("steps{path}: ") };
+        told(&path, &error.into_inner())
     })?;
-    json.end().map_err(|error| error.to_string())?;
-    let (count, count_max) = (written.len(), limits::TRANSACT_STEPS_MAX);
+    json.end().map_err(|error| told("", &error))?;
+    let count = written.len();
     if count == 0 || count > count_max {
         return Err(format!("it has {count} steps; a transact has 1 to {count_max}"));
     }
@@ -126,6 +130,13 @@ fn parse(text: &[u8]) -> Result<Vec<Step>, String> {
         }
     });
     steps.collect()
+}
+
+/// A mistake, its place in front.
+fn told(path: &str, error: &serde_json::Error) -> String {
+    let (text, line, column) = (error.to_string(), error.line(), error.column());
+    let problem = text.trim_end_matches(&format!(" at line {line} column {column}"));
+    format!("line {line}, column {column}: {path}{problem}")
 }
 
 impl WrittenSend {
@@ -291,62 +302,155 @@ mod tests {
     fn a_wrong_type_is_told_with_its_place() {
         refuses(
             r#"[{"send": {"queue": "q", "body": "x", "priority": "high"}}]"#,
-            &expect![[r#""#]],
+            &expect![[r#"
+                line 1, column 56:
+                steps[0].send.priority:
+                invalid type:
+                string "high",
+                expected u8"#]],
         );
-        refuses(r#"[{"send": {"queue": "q", "body": 5}}]"#, &expect![[r#""#]]);
-        refuses(r#"{"send": {"queue": "q", "body": "x"}}"#, &expect![[r#""#]]);
+        refuses(
+            r#"[{"send": {"queue": "q", "body": 5}}]"#,
+            &expect![[r#"
+                line 1, column 34:
+                steps[0].send.body:
+                invalid type:
+                integer `5`,
+                expected a string"#]],
+        );
+        refuses(
+            r#"{"send": {"queue": "q", "body": "x"}}"#,
+            &expect![[r#"
+                line 1, column 0:
+                invalid type:
+                map,
+                expected a sequence"#]],
+        );
     }
 
     #[test]
     fn an_unknown_field_is_told_with_those_that_there_are() {
         refuses(
             r#"[{"delete": {"queue": "q", "receipt_handle": "AQ", "mode": 1}}]"#,
-            &expect![[r#""#]],
+            &expect![[r#"
+                line 1, column 57:
+                steps[0].delete.mode:
+                unknown field `mode`,
+                expected `queue` or `receipt_handle`"#]],
         );
-        refuses(r#"[{"receive": {"queue": "q"}}]"#, &expect![[r#""#]]);
+        refuses(
+            r#"[{"receive": {"queue": "q"}}]"#,
+            &expect![[r#"
+                line 1, column 11:
+                steps[0]:
+                unknown variant `receive`,
+                expected one of `send`, `delete`, `change_visibility`"#]],
+        );
         refuses(
             r#"[{"send": {"queue": "q", "body": "x",
                 "attributes": {"a": {"data_type": "String", "text": "x"}}}}]"#,
-            &expect![[r#""#]],
+            &expect![[r#"
+                line 2, column 66:
+                steps[0].send.attributes.a.text:
+                unknown field `text`,
+                expected one of `data_type`, `value`, `value_base64`"#]],
         );
     }
 
     #[test]
     fn a_wrong_value_is_told_in_the_words_of_the_command_line() {
-        refuses(r#"[{"send": {"queue": "a b", "body": "x"}}]"#, &expect![[r#""#]]);
-        refuses(r#"[{"send": {"queue": "q", "body": "x", "delay": 30}}]"#, &expect![[r#""#]]);
-        refuses(r#"[{"send": {"queue": "q", "body": "x", "at": "soon"}}]"#, &expect![[r#""#]]);
-        refuses(r#"[{"send": {"queue": "q", "body": "x", "group": ""}}]"#, &expect![[r#""#]]);
-        refuses(r#"[{"send": {"queue": "q", "body_base64": "?"}}]"#, &expect![[r#""#]]);
+        refuses(
+            r#"[{"send": {"queue": "a b", "body": "x"}}]"#,
+            &expect![[r#"
+                line 1, column 25:
+                steps[0].send.queue:
+                a queue name has letters, digits, '-' and '_' (and '.fifo' at the end of a FIFO queue's), not ' '"#]],
+        );
+        refuses(
+            r#"[{"send": {"queue": "q", "body": "x", "delay": 30}}]"#,
+            &expect![[r#"
+                line 1, column 49:
+                steps[0].send.delay:
+                "30" is not a duration; write it like 20ms, 30s, 1h 30m or 4d"#]],
+        );
+        refuses(
+            r#"[{"send": {"queue": "q", "body": "x", "at": "soon"}}]"#,
+            &expect![[r#"
+                line 1, column 51:
+                steps[0].send.at:
+                "soon" is not an instant; write it like 2030-01-31T08:00:00Z"#]],
+        );
+        refuses(
+            r#"[{"send": {"queue": "q", "body": "x", "group": ""}}]"#,
+            &expect![[r#"
+                line 1, column 50:
+                steps[0].send.group:
+                it has 1 to 128 characters, this one has 0"#]],
+        );
+        refuses(
+            r#"[{"send": {"queue": "q", "body_base64": "?"}}]"#,
+            &expect![[r#"
+                line 1, column 44:
+                steps[0].send.body_base64:
+                it is not base64:
+                Invalid symbol 63, offset 0."#]],
+        );
     }
 
     #[test]
     fn contradictions_and_what_is_missing_are_told() {
-        refuses(r#"[{"delete": {"queue": "q"}}]"#, &expect![[r#""#]]);
+        refuses(
+            r#"[{"delete": {"queue": "q"}}]"#,
+            &expect![[r#"
+                line 1, column 26:
+                steps[0].delete:
+                missing field `receipt_handle`"#]],
+        );
         refuses(
             r#"[{"delete": {"queue": "q", "receipt_handle": "AQ"}}, {"send": {"queue": "q"}}]"#,
-            &expect![[r#""#]],
+            &expect![[r#"
+                steps[1].send:
+                it has no body; give body or body_base64"#]],
         );
         refuses(
             r#"[{"send": {"queue": "q", "body": "x", "delay": "1s", "at": "2030-01-01T00:00:00Z"}}]"#,
-            &expect![[r#""#]],
+            &expect![[r#"
+                steps[0].send:
+                give delay or at, not both"#]],
         );
-        refuses(r#"[{"send": {"queue": "q", "body": "x"}, "delete": {}}]"#, &expect![[r#""#]]);
+        refuses(
+            r#"[{"send": {"queue": "q", "body": "x"}, "delete": {}}]"#,
+            &expect![[r#"
+                line 1, column 37:
+                steps[0]:
+                expected value"#]],
+        );
     }
 
     #[test]
     fn what_is_no_json_is_told_with_its_line() {
-        refuses("", &expect![[r#""#]]);
-        refuses("[\n{\"send\" 5}]", &expect![[r#""#]]);
-        refuses("[] []", &expect![[r#""#]]);
+        refuses("", &expect!["it is empty; it needs an array of 1 to 1000 steps"]);
+        refuses(
+            "[\n{\"send\" 5}]",
+            &expect![[r#"
+                line 2, column 9:
+                steps[0]:
+                expected `:`"#]],
+        );
+        refuses(
+            "[] []",
+            &expect![[r#"
+            line 1, column 4:
+            trailing characters"#]],
+        );
     }
 
     #[test]
     fn there_are_1_to_1000_steps() {
-        refuses("[]", &expect![[r#""#]]);
+        refuses("[]", &expect!["it has 0 steps; a transact has 1 to 1000"]);
         let step = r#"{"delete": {"queue": "q", "receipt_handle": "AQ"}}"#;
         let steps = |count| format!("[{}]", vec![step; count].join(","));
         assert_eq!(parse(steps(1000).as_bytes()).map(|steps| steps.len()), Ok(1000));
-        refuses(&steps(1001), &expect![[r#""#]]);
+        refuses(&steps(1001), &expect!["it has 1001 steps; a transact has 1 to 1000"]);
     }
 }
