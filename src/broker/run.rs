@@ -98,6 +98,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()
 }
 
 /// What the owner's thread has in hand after it handed out a write.
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment, on the stack")]
 enum Early {
     /// Nothing.
     Unknown,
