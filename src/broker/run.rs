@@ -98,6 +98,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()
 }
 
 /// What the owner's thread has in hand after it handed out a write.
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment, on the stack")]
 enum Early {
     /// Nothing.
     Unknown,
@@ -227,7 +228,7 @@ fn run_write(job: &WriteJob) -> std::io::Result<Duration> {
     if let Ok(took) = &outcome
         && *took > SLOW_SYNC
     {
-        let took_ms = took.as_millis();
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         warn!(took_ms, "the disk was slow to sync");
     }
     outcome
