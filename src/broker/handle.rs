@@ -325,8 +325,8 @@ impl Delivery {
 }
 
 impl Received {
-    /// What goes with the message, and its body, checked against its checksum. Waits for the device,
-    /// if it must, on a thread that may wait.
+    /// What goes with the message, and its body, checked against its checksum. Waits for the
+    /// device, if it must, on a thread that may wait.
     pub async fn content(&self) -> Result<(Envelope, Bytes), BodyError> {
         content(&self.body).await
     }

@@ -1,8 +1,9 @@
 //! Move tasks, from one step to the next: choose messages, have their payloads read in the
 //! background, move those that the filter lets through.
 //!
-//! A moved message is a new one, with its payload in the log once more, so that the place it had can
-//! be given back. Old and new change hands in one record: it is never in both queues or in neither.
+//! A moved message is a new one, with its payload in the log once more, so that the place it had
+//! can be given back. Old and new change hands in one record: it is never in both queues or in
+//! neither.
 
 use std::collections::BTreeMap;
 

@@ -54,8 +54,8 @@ impl<W: Waiter> Parked<W> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Takes the poll of a queue that waits longest and whose client is still there, with the end of
-    /// its wait.
+    /// Takes the poll of a queue that waits longest and whose client is still there, with the end
+    /// of its wait.
     pub(super) fn take_first(&mut self, queue: QueueId) -> Option<(Poll<W>, Timestamp)> {
         loop {
             let id = self.queues.get_mut(&queue)?.pop_front();

@@ -227,7 +227,7 @@ fn run_write(job: &WriteJob) -> std::io::Result<Duration> {
     if let Ok(took) = &outcome
         && *took > SLOW_SYNC
     {
-        let took_ms = took.as_millis();
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         warn!(took_ms, "the disk was slow to sync");
     }
     outcome

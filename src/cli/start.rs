@@ -185,7 +185,7 @@ fn report(started: &Started<Caller>, took: Duration) {
         next_lsn,
         ..
     } = &started.report;
-    let took_ms = took.as_millis();
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     info!(
         new = started.directory.is_new(),
         segments_count,
@@ -194,7 +194,7 @@ fn report(started: &Started<Caller>, took: Duration) {
         frames_bytes,
         damaged_bodies_count = damaged_bodies.len(),
         torn_tails_count = torn_tails.len(),
-        %next_lsn,
+        next_lsn = next_lsn.get(),
         took_ms,
         "recovered"
     );

@@ -51,7 +51,7 @@ pub enum Inadmissible {
     NotInTransact,
 }
 
-use Inadmissible as No;
+type No = Inadmissible;
 
 impl State {
     /// Whether [`State::apply`] may be given this record now.

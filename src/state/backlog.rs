@@ -1,8 +1,8 @@
 //! Messages that can be received and never were: most of a deep queue.
 //!
-//! They are appended at the back and taken from the front, so a deque of blocks holds them: 24 bytes
-//! each, and no block is ever copied to make room. Taking one out of the middle, which a time to
-//! live or a move task does, costs a search and the move of one block's rest.
+//! They are appended at the back and taken from the front, so a deque of blocks holds them: 24
+//! bytes each, and no block is ever copied to make room. Taking one out of the middle, which a time
+//! to live or a move task does, costs a search and the move of one block's rest.
 
 use std::collections::VecDeque;
 
@@ -30,6 +30,7 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
+    #[cfg(test)]
     pub(super) fn len(&self) -> u64 {
         self.count
     }

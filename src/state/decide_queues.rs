@@ -22,7 +22,8 @@ impl State {
             };
         }
         let settings = QueueSettings::default().patched(settings);
-        self.check_settings(name, &settings)?;
+        settings.check(name)?;
+        self.check_redrive(name, settings.redrive.as_ref())?;
         Ok(Some(Record::QueueCreated { queue: self.next_queue, name: name.clone(), settings }))
     }
 
@@ -37,7 +38,11 @@ impl State {
         if settings == queue.settings {
             return Ok(None);
         }
-        self.check_settings(name, &settings)?;
+        settings.check(name)?;
+        // A policy whose target has gone since must not stand in the way of other changes.
+        if settings.redrive != queue.settings.redrive {
+            self.check_redrive(name, settings.redrive.as_ref())?;
+        }
         Ok(Some(Record::QueueUpdated { queue: queue.id, settings }))
     }
 
@@ -73,16 +78,13 @@ impl State {
         Ok(changes.then_some(Record::QueuePaused { queue: queue.id, sends, receives }))
     }
 
-    fn check_settings(&self, name: &QueueName, settings: &QueueSettings) -> Result<(), Rejection> {
-        settings.check(name)?;
-        match &settings.redrive {
-            Some(redrive) => self.check_redrive(name, redrive),
-            None => Ok(()),
-        }
-    }
-
     /// A dead-letter queue must be there, take this queue's dead letters, and not lead back here.
-    fn check_redrive(&self, name: &QueueName, redrive: &RedrivePolicy) -> Result<(), Rejection> {
+    fn check_redrive(
+        &self,
+        name: &QueueName,
+        redrive: Option<&RedrivePolicy>,
+    ) -> Result<(), Rejection> {
+        let Some(redrive) = redrive else { return Ok(()) };
         let refused = |problem| Rejection::DeadLetterQueue {
             queue: name.clone(),
             dead_letter_queue: redrive.dead_letter_queue.clone(),

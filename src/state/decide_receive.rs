@@ -61,10 +61,7 @@ impl State {
         }
         let in_flight_max = self.settings.in_flight_max;
         let free = in_flight_max.saturating_sub(queue.counts.in_flight);
-        if free == 0 && queue.is_deliverable() {
-            return Err(Rejection::TooManyInFlight { queue: name.clone(), in_flight_max });
-        }
-        Ok(Receiving {
+        let receiving = Receiving {
             queue: queue.id,
             count_max: options.count_max.min(usize::try_from(free).unwrap_or(usize::MAX)),
             nonce,
@@ -75,7 +72,13 @@ impl State {
             moved_count: 0,
             last: None,
             attempt_told: false,
-        })
+        };
+        // Repeating an attempt leases nothing more.
+        let leases_more = || queue.is_deliverable() && self.decide_repeat(&receiving).is_none();
+        if free == 0 && leases_more() {
+            return Err(Rejection::TooManyInFlight { queue: name.clone(), in_flight_max });
+        }
+        Ok(receiving)
     }
 
     /// The record by which a receive repeats its attempt, with the messages; `None` if it has none

@@ -49,11 +49,8 @@ impl State {
         if let Some(first) = deduplication.and_then(|digest| queue.window.get(digest)) {
             return Ok(SendDecision::Duplicate(first));
         }
-        let ids_max = self.settings.deduplication_ids_max;
-        if deduplication.is_some() && queue.window.len() >= ids_max {
-            let retry_after = queue.window.retry_after(self.now);
-            let queue = name.clone();
-            return Err(Rejection::TooManyDeduplicationIds { queue, ids_max, retry_after });
+        if deduplication.is_some() {
+            self.check_window(queue, 1)?;
         }
         Ok(SendDecision::Accept(Sending {
             queue: queue.id,
@@ -65,6 +62,16 @@ impl State {
             group: entry.group.clone(),
             deduplication,
         }))
+    }
+
+    /// Whether so many deduplication ids more can be kept.
+    pub(super) fn check_window(&self, queue: &Queue, more: u64) -> Result<(), Rejection> {
+        let ids_max = self.settings.deduplication_ids_max;
+        if queue.window.len() + more <= ids_max {
+            return Ok(());
+        }
+        let retry_after = queue.window.retry_after(self.now);
+        Err(Rejection::TooManyDeduplicationIds { queue: queue.name.clone(), ids_max, retry_after })
     }
 
     fn ready_at(&self, queue: &Queue, entry: &SendEntry) -> Result<Timestamp, Rejection> {

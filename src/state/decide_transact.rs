@@ -39,7 +39,11 @@ impl State {
             Step::Send { queue, entry } => {
                 let seq = Seq::new(self.next_seq.get() + plan.sent_count);
                 match self.decide_send(queue, entry, seq)? {
-                    SendDecision::Accept(sending) => Ok(StepOutcome::Sent(plan.accept(sending))),
+                    SendDecision::Accept(sending) => {
+                        let sent = plan.accept(sending);
+                        self.check_window(self.named(queue)?, plan.ids_of(self.queue_id(queue)?))?;
+                        Ok(StepOutcome::Sent(sent))
+                    }
                     SendDecision::Duplicate(seq) => {
                         Ok(StepOutcome::Sent(Sent { seq, is_duplicate: true }))
                     }
@@ -90,6 +94,13 @@ impl Plan {
         self.sent_count += 1;
         self.records.push(Record::MessageSent(sending));
         Sent { seq, is_duplicate: false }
+    }
+
+    /// How many deduplication ids the sends to a queue add.
+    fn ids_of(&self, queue: QueueId) -> u64 {
+        let first = (queue, Digest(0));
+        let own = self.ids.range(first..).take_while(|((other, _), _)| *other == queue);
+        own.count() as u64
     }
 
     fn claim(&mut self, lease: &LeaseRef, index: usize) -> Result<(), Rejection> {

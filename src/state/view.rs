@@ -26,8 +26,8 @@ impl State {
         self.page(matching, count_max)
     }
 
-    /// Up to `count_max` queues after `after` whose dead letters go to this queue, and whether there
-    /// are more.
+    /// Up to `count_max` queues after `after` whose dead letters go to this queue, and whether
+    /// there are more.
     pub fn dead_letter_sources(
         &self,
         name: &QueueName,

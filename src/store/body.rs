@@ -62,7 +62,8 @@ pub enum BodyError {
 }
 
 impl BodyRef {
-    /// What goes with the message, and its body, without waiting for the device: `None` if it would have to wait.
+    /// What goes with the message, and its body, without waiting for the device: `None` if it would
+    /// have to wait.
     pub fn read_cached(&self) -> Option<Result<(Envelope, Bytes), BodyError>> {
         match self {
             Self::Cached(payload) => Some(cached(payload)),

@@ -164,7 +164,8 @@ pub enum Rejection {
         /// When the oldest stops counting.
         retry_after: Millis,
     },
-    /// A dead-letter queue does not take dead letters of this queue, or would send them in a circle.
+    /// A dead-letter queue does not take dead letters of this queue, or would send them in a
+    /// circle.
     #[error("{dead_letter_queue} cannot be the dead-letter queue of {queue}: {problem}")]
     DeadLetterQueue {
         /// The source.

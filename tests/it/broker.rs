@@ -24,10 +24,7 @@ use ledgerq::{
     log::{LogError, RecoveryReport, SEGMENT_BYTES_MIN},
     state,
     store::Directory,
-    types::{
-        Attribute, Command, Leased, Lineage, Millis, Rejection, Reply, Timestamp,
-        limits::IN_FLIGHT_MAX_DEFAULT,
-    },
+    types::{Command, Envelope, Leased, Lineage, Millis, Rejection, Reply, Timestamp, limits},
 };
 
 /// When every test begins: some time in 2023.
@@ -66,9 +63,17 @@ pub(crate) fn small_settings() -> Settings {
     Settings {
         segment_bytes: SEGMENT_BYTES_MIN,
         tail_cache_bytes: 0,
-        state: state::Settings { in_flight_max: IN_FLIGHT_MAX_DEFAULT },
+        state: state_settings(),
         owner: owner::Settings { idle_sync_after: Millis::new(20) },
         accept_clock: false,
+    }
+}
+
+/// What a state is set to unless it is told otherwise.
+pub(crate) fn state_settings() -> state::Settings {
+    state::Settings {
+        in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
+        deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
     }
 }
 
@@ -105,7 +110,7 @@ impl Waiter for Client {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
     pub(crate) leased: Leased,
-    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) envelope: Envelope,
     pub(crate) body: Bytes,
 }
 
@@ -115,6 +120,8 @@ pub(crate) struct Told {
     pub(crate) reply: Result<Reply, Rejection>,
     /// The messages of a receive.
     pub(crate) contents: Vec<Content>,
+    /// What goes with each message that was looked at, and its body.
+    pub(crate) looked: Vec<(Envelope, Bytes)>,
 }
 
 /// A broker and what it told its clients.
@@ -298,6 +305,10 @@ impl SimBroker {
                 self.owner.step(now, Event::Prepared(prepared));
             }
             Effect::Seal(job) => self.owner.step(now, Event::Sealed(job.run())),
+            Effect::ReadForMove(read) => {
+                let request = Request { command: read.run(), waiter: None };
+                self.owner.step(now, Event::Request(request));
+            }
             Effect::Failed(error) => self.failure = Some(error),
             Effect::NoSpace(_) => self.no_space_count += 1,
             Effect::Synced(_) | Effect::Unsealed(_) | Effect::Drained => {}
@@ -331,17 +342,27 @@ impl SimBroker {
 
     fn tell(&mut self, id: RequestId, answer: Answer) {
         let Answer { reply, bodies } = answer;
-        let leased = match &reply {
-            Ok(Reply::Received(leased)) => leased.clone(),
-            _ => Vec::new(),
+        let read = |body: &ledgerq::store::BodyRef| {
+            body.read().expect("a body that was acknowledged can be read")
         };
-        assert_eq!(leased.len(), bodies.len(), "every message has its body");
-        let contents = leased.into_iter().zip(bodies).map(|(leased, body)| {
-            let read = body.read();
-            let (attributes, body) = read.expect("a body that was acknowledged can be read");
-            Content { leased, attributes, body }
-        });
-        let told = Told { contents: contents.collect(), reply };
+        let mut read: Vec<(Envelope, Bytes)> = bodies.iter().map(read).collect();
+        let mut contents = Vec::new();
+        match &reply {
+            Ok(Reply::Received(leased)) => {
+                assert_eq!(leased.len(), read.len(), "every message has its body");
+                let pairs = leased.iter().zip(read.drain(..));
+                contents.extend(pairs.map(|(leased, (envelope, body))| Content {
+                    leased: *leased,
+                    envelope,
+                    body,
+                }));
+            }
+            Ok(Reply::Browsed { messages, .. }) => {
+                assert_eq!(messages.len(), read.len(), "every message has its body");
+            }
+            _ => assert!(read.is_empty(), "only messages have bodies"),
+        }
+        let told = Told { contents, looked: read, reply };
         self.told.insert(id, told);
     }
 

@@ -1,30 +1,23 @@
 //! A full disk: sends are refused, receives and deletes go on, and sends work again by themselves.
 
 use ledgerq::{
-    broker::Handle,
     disk::SimDisk,
-    types::{
-        Command, DeleteMode, DeleteOutcome, Leased, Millis, QueueName, Rejection, Reply, SendEntry,
-        SettingsPatch,
-    },
+    types::{Command, DeleteMode, DeleteOutcome, Leased, Millis, Rejection, Reply},
 };
 
-use crate::broker::{SimBroker, ToldClock, small_settings};
-
-fn jobs() -> QueueName {
-    QueueName::parse("jobs").expect("a good name")
-}
+use crate::{
+    broker::{SimBroker, ToldClock, small_settings},
+    commands,
+};
 
 fn send(broker: &mut SimBroker) -> Result<(), Rejection> {
-    let payload = Handle::payload(&[], vec![b'x'; 5000].into());
-    let entries = vec![SendEntry { payload, delay: None }];
-    let told = broker.ask(Command::Send { queue: jobs(), entries }).expect("it is answered");
+    let send = commands::send("jobs", commands::entry(vec![b'x'; 5000]));
+    let told = broker.ask(send).expect("it is answered");
     told.reply.map(|_| ())
 }
 
 fn receive(broker: &mut SimBroker) -> Vec<Leased> {
-    let (visibility_timeout, wait) = (Some(Millis::from_secs(600)), Some(Millis::ZERO));
-    let command = Command::Receive { queue: jobs(), count_max: 1, visibility_timeout, wait };
+    let command = commands::receive("jobs", 1, Some(Millis::from_secs(600)));
     match broker.ask(command).expect("it is answered").reply {
         Ok(Reply::Received(leased)) => leased,
         other => panic!("answered with {other:?}"),
@@ -33,7 +26,7 @@ fn receive(broker: &mut SimBroker) -> Vec<Leased> {
 
 fn delete(broker: &mut SimBroker, message: &Leased) {
     let (leases, mode) = (vec![message.lease()], DeleteMode::Fenced);
-    let told = broker.ask(Command::Delete { queue: jobs(), leases, mode });
+    let told = broker.ask(Command::Delete { queue: commands::queue("jobs"), leases, mode });
     let reply = told.expect("it is answered").reply;
     assert_eq!(reply, Ok(Reply::Deleted(vec![Ok(DeleteOutcome::Deleted)])));
 }
@@ -42,8 +35,7 @@ fn delete(broker: &mut SimBroker, message: &Leased) {
 fn on_a_full_disk_sends_are_refused_and_the_rest_goes_on_until_there_is_space() {
     let (disk, clock) = (SimDisk::new(), ToldClock::new());
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
-    let settings = SettingsPatch::default();
-    broker.ask(Command::CreateQueue { queue: jobs(), settings }).expect("it is answered");
+    broker.ask(commands::create("jobs")).expect("it is answered");
     // Nothing is left for another segment.
     let used_bytes: usize =
         disk.paths().iter().map(|path| disk.file(path).unwrap_or_default().len()).sum();

@@ -11,8 +11,8 @@ use ledgerq::{
     log::{self, Body, Draft, SEGMENT_BYTES_MIN, SegmentId, Settings},
     store::{Directory, Identity},
     types::{
-        LeaseRef, Lineage, MessageId, Millis, Nonce, QueueId, QueueName, QueueSettings, Record,
-        Seq, Timestamp,
+        Envelope, LeaseRef, Lineage, MessageId, Millis, Nonce, QueueId, QueueName, QueueSettings,
+        Record, Sending, Seq, Timestamp,
     },
 };
 
@@ -102,17 +102,18 @@ fn records(dump: &Dump) -> [Record; 2] {
         retention: dump.millis("QueueCreated.retention"),
         receive_wait: dump.millis("QueueCreated.receive_wait"),
         visibility_timeout: dump.millis("QueueCreated.visibility_timeout"),
+        ..QueueSettings::default()
     };
     let name = QueueName::parse(dump.text("QueueCreated.name")).expect("a good name");
     let queue = QueueId::new(dump.number("QueueCreated.queue"));
     [
         Record::QueueCreated { queue, name, settings },
-        Record::MessageSent {
-            queue: QueueId::new(dump.number("MessageSent.queue")),
-            seq: Seq::new(dump.number("MessageSent.seq")),
-            ready_at: Timestamp::from_millis(dump.number("MessageSent.ready_at")),
-            size: dump.small("MessageSent.size"),
-        },
+        Record::MessageSent(Sending::plain(
+            QueueId::new(dump.number("MessageSent.queue")),
+            Seq::new(dump.number("MessageSent.seq")),
+            Timestamp::from_millis(dump.number("MessageSent.ready_at")),
+            dump.small("MessageSent.size"),
+        )),
     ]
 }
 
@@ -152,8 +153,8 @@ fn the_reader_finds_in_the_example_what_the_annotations_say() {
         assert!(!body.damaged);
         let mut payload = vec![0; body.len as usize];
         read_exact_at(&**view.file, body.offset, &mut payload).expect("it lies in the file");
-        let (attributes, text) = decode_payload(&payload.into()).expect("a whole payload");
-        assert_eq!(attributes.len() as u64, dump.number("head.attributes"));
+        let (envelope, text) = decode_payload(&payload.into()).expect("a whole payload");
+        assert_eq!(envelope.attributes.len() as u64, dump.number("head.attributes"));
         assert_eq!(text, dump.text("message.body").as_bytes());
         Ok(())
     };
@@ -179,7 +180,7 @@ fn what_is_written_today_equals_the_example_byte_for_byte() {
         encode_record(&record, &mut encoded);
     }
     let text = Bytes::from(dump.text("message.body").to_owned());
-    let chunks = [encode_head(&[]), text];
+    let chunks = [encode_head(&Envelope::default()), text];
     let crc = crc32fast::hash(&chunks.concat());
     let frame = writer.append(Draft {
         now: dump.now(),

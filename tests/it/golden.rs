@@ -4,6 +4,7 @@
 
 mod bytes;
 mod directory;
+mod records;
 
 use std::{fs, path::PathBuf};
 

@@ -2,6 +2,8 @@
 
 /// A whole broker on the simulated disk, run by hand: what scripts, crashes and the model drive.
 mod broker;
+/// Commands as most tests give them.
+mod commands;
 /// The behaviour of queues, one file per theme; each script is told to every driver.
 mod corpus;
 /// Every crash and every failing disk operation of small workloads, judged by a history checker.

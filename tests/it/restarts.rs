@@ -3,14 +3,13 @@
 use ledgerq::{
     broker::start::{CLOCK_JUMP_MAX, Settings},
     disk::{SimDisk, sim::keep_none},
-    types::{Command, Millis, QueueName, Reply, SendEntry, SettingsPatch},
+    types::{Command, Millis, Reply, SettingsPatch},
 };
 
-use crate::broker::{BEGIN, SimBroker, ToldClock, small_settings};
-
-fn jobs() -> QueueName {
-    QueueName::parse("jobs").expect("a good name")
-}
+use crate::{
+    broker::{BEGIN, SimBroker, ToldClock, small_settings},
+    commands::{self, queue},
+};
 
 /// A disk on which a queue with a retention of a minute holds one message.
 fn disk_with_a_message(clock: &ToldClock) -> SimDisk {
@@ -18,15 +17,13 @@ fn disk_with_a_message(clock: &ToldClock) -> SimDisk {
     let mut broker = SimBroker::start(small_settings(), &disk, clock, 1).expect("it starts");
     let retention = Some(Millis::from_secs(60));
     let settings = SettingsPatch { retention, ..SettingsPatch::default() };
-    broker.ask(Command::CreateQueue { queue: jobs(), settings }).expect("it is answered");
-    let payload = ledgerq::broker::Handle::payload(&[], "hello".into());
-    let entries = vec![SendEntry { payload, delay: None }];
-    broker.ask(Command::Send { queue: jobs(), entries }).expect("it is answered");
+    broker.ask(Command::CreateQueue { queue: queue("jobs"), settings }).expect("it is answered");
+    broker.ask(commands::send("jobs", commands::entry("hello"))).expect("it is answered");
     disk.kill()
 }
 
 fn ready(broker: &mut SimBroker) -> u64 {
-    let told = broker.ask(Command::GetQueue { queue: jobs() }).expect("it is answered");
+    let told = broker.ask(Command::GetQueue { queue: queue("jobs") }).expect("it is answered");
     let Ok(Reply::Queue(view)) = told.reply else { panic!("answered with {:?}", told.reply) };
     view.counts.ready
 }
@@ -65,11 +62,9 @@ fn what_a_client_saw_of_the_time_stays_when_the_clock_steps_back() {
     let clock = ToldClock::new();
     let disk = SimDisk::new();
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
-    let settings = SettingsPatch::default();
-    broker.ask(Command::CreateQueue { queue: jobs(), settings }).expect("it is answered");
-    let payload = ledgerq::broker::Handle::payload(&[], "late".into());
-    let entries = vec![SendEntry { payload, delay: Some(Millis::from_secs(10)) }];
-    broker.ask(Command::Send { queue: jobs(), entries }).expect("it is answered");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    let late = commands::delayed("late", Millis::from_secs(10));
+    broker.ask(commands::send("jobs", late)).expect("it is answered");
     // The idle owner has proved the send; from here on only time passes.
     broker.advance(Millis::from_secs(1));
     broker.leap(Millis::from_secs(9));

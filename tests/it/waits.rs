@@ -1,20 +1,18 @@
 //! Who is served when time leaps: what a client sees when the owner was not woken in between.
 
 use ledgerq::{
-    broker::Handle,
     disk::SimDisk,
-    types::{Command, Millis, QueueName, Reply, SendEntry, SettingsPatch},
+    types::{Command, Millis, ReceiveOptions, Reply},
 };
 
-use crate::broker::{SimBroker, Told, ToldClock, small_settings};
-
-fn jobs() -> QueueName {
-    QueueName::parse("jobs").expect("a good name")
-}
+use crate::{
+    broker::{SimBroker, Told, ToldClock, small_settings},
+    commands::{self, queue},
+};
 
 fn receive(wait: Millis) -> Command {
     let wait = Some(wait);
-    Command::Receive { queue: jobs(), count_max: 1, visibility_timeout: None, wait }
+    Command::Receive { queue: queue("jobs"), options: ReceiveOptions::new(1), wait }
 }
 
 fn received_count(told: Option<Told>) -> usize {
@@ -28,11 +26,9 @@ fn received_count(told: Option<Told>) -> usize {
 fn who_waits_is_served_before_who_comes_when_the_delay_ends() {
     let (disk, clock) = (SimDisk::new(), ToldClock::new());
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
-    let settings = SettingsPatch::default();
-    broker.ask(Command::CreateQueue { queue: jobs(), settings }).expect("it is answered");
-    let payload = Handle::payload(&[], "hello".into());
-    let entries = vec![SendEntry { payload, delay: Some(Millis::from_secs(5)) }];
-    broker.ask(Command::Send { queue: jobs(), entries }).expect("it is answered");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    let late = commands::delayed("hello", Millis::from_secs(5));
+    broker.ask(commands::send("jobs", late)).expect("it is answered");
     let first = broker.submit(receive(Millis::from_secs(20)));
     broker.settle();
 

@@ -20,6 +20,7 @@ mod token;
 use std::sync::Arc;
 
 use tonic::service::Routes;
+use tonic_reflection::server::Builder;
 
 use super::Gate;
 use crate::{
@@ -86,11 +87,11 @@ pub fn routes(gate: &Gate, test_clock: Option<Arc<TestClock>>) -> Routes {
 }
 
 /// Tells of the services that there are, and of no other.
-fn reflection(has_test_clock: bool) -> tonic_reflection::server::Builder<'static> {
-    let builder = tonic_reflection::server::Builder::configure()
+fn reflection(has_test_clock: bool) -> Builder<'static> {
+    let builder = Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
     let test_clock = has_test_clock.then_some(test_clock_service_server::SERVICE_NAME);
     let services = SERVICES.into_iter().chain(test_clock);
-    services.fold(builder, |builder, service| builder.with_service_name(service))
+    services.fold(builder, Builder::with_service_name)
 }

@@ -37,13 +37,11 @@ fn open<T>(token: &str, read: impl Fn(Vec<u8>) -> Option<T>) -> Result<Option<T>
         return Ok(None);
     }
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok();
-    match bytes.and_then(read) {
-        Some(place) => Ok(Some(place)),
-        None => {
-            let problem = "it is not the next_page_token of an answer";
-            Err(Rejection::malformed("page_token", token, problem))
-        }
-    }
+    let place = bytes.and_then(read).ok_or_else(|| {
+        let problem = "it is not the next_page_token of an answer";
+        Rejection::malformed("page_token", token, problem)
+    })?;
+    Ok(Some(place))
 }
 
 #[cfg(test)]

@@ -128,8 +128,8 @@ impl Groups {
         !self.rotation.is_empty()
     }
 
-    /// The message that a receive takes next, which took `last` before: the next of that group, else
-    /// the first of the group whose turn it is.
+    /// The message that a receive takes next, which took `last` before: the next of that group,
+    /// else the first of the group whose turn it is.
     pub(in crate::state) fn choose(
         &self,
         last: Option<(Lane, Seq)>,
@@ -220,8 +220,8 @@ impl Groups {
         lanes
     }
 
-    /// The queue's delay became longer: messages that arrived under the old one wait again; the lane
-    /// of each.
+    /// The queue's delay became longer: messages that arrived under the old one wait again; the
+    /// lane of each.
     pub(in crate::state) fn delay_again(&mut self, now: Timestamp, delay: Millis) -> Vec<Lane> {
         let mut lanes = Vec::new();
         let all: Vec<usize> = self.groups.iter().map(|(number, _)| number).collect();

@@ -1,9 +1,9 @@
 //! The order of a standard queue: the highest priority first, and within it fair to tenants.
 //!
 //! A tenant is a group id, or no group id. Tenants with messages take turns. One that has more than
-//! its share in flight is noisy: its messages go after those of all others, and of noisy tenants the
-//! one with the least in flight goes first. At most nine can have more than a tenth, so that passing
-//! them over costs nothing at any number of tenants.
+//! its share in flight is noisy: its messages go after those of all others, and of noisy tenants
+//! the one with the least in flight goes first. At most nine can have more than a tenth, so that
+//! passing them over costs nothing at any number of tenants.
 
 use std::{
     cmp::Reverse,
@@ -34,6 +34,9 @@ pub(in crate::state) struct Tenants {
     /// The first waiting message of every backlog.
     fronts: BTreeMap<Seq, Slot>,
     in_flight_count: u64,
+    /// What the shelf that was taken from last prefers now: where a new shelf begins, which may
+    /// be one that was empty for a moment.
+    prefers_returned: bool,
 }
 
 #[derive(Default)]
@@ -160,6 +163,7 @@ impl Tenants {
         let Some(shelf) = self.tenant(slot.lane).shelves.get_mut(&slot.priority) else { return };
         shelf.returned.remove(&turn);
         shelf.prefers_returned = false;
+        self.prefers_returned = false;
         self.tidy(slot);
     }
 
@@ -169,6 +173,7 @@ impl Tenants {
         let is_front = shelf.backlog.front().is_some_and(|front| front.seq == seq);
         let waiting = if is_front { shelf.backlog.pop_front() } else { shelf.backlog.remove(seq) }?;
         shelf.prefers_returned = true;
+        self.prefers_returned = true;
         if is_front {
             let next = shelf.backlog.front().map(|front| front.seq);
             self.fronts.remove(&seq);
@@ -225,7 +230,7 @@ impl Tenants {
             let rotation = self.rotations.entry(Reverse(slot.priority)).or_default();
             let turn = Turn::behind(rotation.last_key_value().map(|(turn, _)| *turn));
             rotation.insert(turn, slot.lane);
-            Shelf { turn, ..Shelf::default() }
+            Shelf { turn, prefers_returned: self.prefers_returned, ..Shelf::default() }
         })
     }
 

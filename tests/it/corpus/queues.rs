@@ -79,13 +79,23 @@ fn a_name_has_1_to_80_of_its_characters() {
 }
 
 #[test]
-fn a_standard_queue_cannot_end_in_fifo() {
+fn a_queue_is_a_fifo_queue_by_the_end_of_its_name() {
     check(
         "create jobs.fifo
-         list",
+         create abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcde.fifo
+         create abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdef.fifo
+         create .fifo
+         create jobs.FIFO
+         send jobs.fifo a
+         send jobs.fifo a group=g dedup=1",
         expect![[r#"
-            refused: queue is "jobs.fifo": only FIFO queues end in .fifo, and this version has none
-            no queues
+            created jobs.fifo
+            created abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcde.fifo
+            refused: queue: a queue name has at most 80 characters, this one has 81; given: "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcd"
+            refused: queue: a queue name is needed; it has 1 to 80 characters; given: ".fifo"
+            refused: queue: a queue name has letters, digits, '-' and '_' (and '.fifo' at the end of a FIFO queue's), not '.'; given: "jobs.FIFO"
+            refused: group_id is missing: a message of a FIFO queue has a group
+            sent m1
         "#]],
     );
 }

@@ -7,19 +7,22 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ledgerq::{
-    broker::{Handle, StartError},
+    broker::StartError,
     disk::{
         SimDisk,
         sim::{Counter, Fault, Faults, Random, keep_none},
     },
     types::{
-        Command, DeleteMode, DeleteOutcome, LeaseRef, Millis, QueueName, Reply, SendEntry,
-        SettingsPatch,
+        Command, DeleteMode, DeleteOutcome, Envelope, LeaseRef, Millis, QueueName, Reply,
+        SendEntry, SettingsPatch,
     },
 };
 
 use super::history::{Ask, AskId, Deleted, Event, Lease, Number, QueueNo, Told};
-use crate::broker::{Content, RequestId, SimBroker, Told as Answer, ToldClock, small_settings};
+use crate::{
+    broker::{Content, RequestId, SimBroker, Told as Answer, ToldClock, small_settings},
+    commands,
+};
 
 const QUEUES: [&str; 2] = ["jobs", "mails"];
 /// Rounds of one workload; each may hold several requests and is one frame or two.
@@ -314,7 +317,7 @@ fn told(answer: Answer) -> Option<(Told, Vec<LeaseRef>)> {
         Ok(Reply::VisibilityChanged(ends)) => {
             Told::Changed(ends.into_iter().map(Result::ok).collect())
         }
-        Ok(Reply::Queues { .. }) => return None,
+        Ok(other) => panic!("answered with {other:?}"),
     };
     Some((told, refs))
 }
@@ -327,7 +330,7 @@ fn lease(content: &Content) -> Lease {
         nonce: content.leased.nonce,
         count: content.leased.receive_count,
         until: content.leased.until,
-        is_whole: content.body == body(number) && content.attributes.is_empty(),
+        is_whole: content.body == body(number) && content.envelope == Envelope::default(),
     }
 }
 
@@ -343,7 +346,7 @@ fn body(number: Number) -> Bytes {
 }
 
 fn entry(number: Number) -> SendEntry {
-    SendEntry { payload: Handle::payload(&[], body(number)), delay: None }
+    commands::entry(body(number))
 }
 
 fn create(queue: QueueNo) -> Command {
@@ -351,12 +354,7 @@ fn create(queue: QueueNo) -> Command {
 }
 
 fn receive(queue: QueueNo, count_max: usize, timeout: u64) -> Command {
-    Command::Receive {
-        queue: queue_name(queue),
-        count_max,
-        visibility_timeout: Some(Millis::new(timeout)),
-        wait: Some(Millis::ZERO),
-    }
+    commands::receive(QUEUES[queue], count_max, Some(Millis::new(timeout)))
 }
 
 fn queue_name(queue: QueueNo) -> QueueName {

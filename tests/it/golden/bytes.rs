@@ -3,71 +3,17 @@
 use bytes::Bytes;
 use ledgerq::{
     codec::{decode_payload, decode_records, encode_head, encode_record},
-    types::{
-        Attribute, AttributeValue, Millis, Nonce, QueueId, QueueName, QueueSettings, Record, Seq,
-        Timestamp,
-    },
+    types::{Attribute, AttributeValue, Envelope, Record},
 };
 
-use super::{golden, hex, unhex};
+use super::{
+    golden, hex,
+    records::{first_records, records},
+    unhex,
+};
+use crate::commands::group;
 
-/// The record after this one in the file, so that every kind has one: a new kind of record breaks
-/// the build here until it has its place.
-fn next(before: Option<&Record>) -> Option<(&'static str, Record)> {
-    let (queue, seq) = (QueueId::new(0x0102), Seq::new(0x0304_0506));
-    let until = Timestamp::from_millis(1_700_000_030_000);
-    let Some(before) = before else { return Some(("tick", Record::Tick)) };
-    Some(match before {
-        Record::Tick => ("retention-held", Record::RetentionHeld),
-        Record::RetentionHeld => ("retention-released", Record::RetentionReleased),
-        Record::RetentionReleased => {
-            let name = QueueName::parse("Jobs_2-b").expect("a good name");
-            ("queue-created", Record::QueueCreated { queue, name, settings: settings() })
-        }
-        Record::QueueCreated { .. } => {
-            ("queue-updated", Record::QueueUpdated { queue, settings: settings() })
-        }
-        Record::QueueUpdated { .. } => ("queue-deleted", Record::QueueDeleted { queue }),
-        Record::QueueDeleted { .. } => {
-            ("queue-purged", Record::QueuePurged { queue, seq_bound: seq })
-        }
-        Record::QueuePurged { .. } => {
-            ("message-sent", Record::MessageSent { queue, seq, ready_at: until, size: 0x000a_0b0c })
-        }
-        Record::MessageSent { .. } => {
-            let nonce = Nonce::new(0x1122_3344_5566_7788);
-            ("message-leased", Record::MessageLeased { queue, seq, nonce, until })
-        }
-        Record::MessageLeased { .. } => {
-            ("visibility-changed", Record::VisibilityChanged { queue, seq, until })
-        }
-        Record::VisibilityChanged { .. } => {
-            ("lease-returned", Record::LeaseReturned { queue, seq })
-        }
-        Record::LeaseReturned { .. } => ("message-deleted", Record::MessageDeleted { queue, seq }),
-        Record::MessageDeleted { .. } => return None,
-    })
-}
-
-fn settings() -> QueueSettings {
-    QueueSettings {
-        delay: Millis::new(1),
-        message_bytes_max: 2048,
-        retention: Millis::from_secs(3600),
-        receive_wait: Millis::from_secs(20),
-        visibility_timeout: Millis::new(30_500),
-    }
-}
-
-fn records() -> Vec<(&'static str, Record)> {
-    let mut records: Vec<(&'static str, Record)> = Vec::new();
-    while let Some(named) = next(records.last().map(|(_, record)| record)) {
-        records.push(named);
-    }
-    records
-}
-
-fn heads() -> Vec<(&'static str, Vec<Attribute>)> {
+fn heads_1() -> Vec<(&'static str, Envelope)> {
     let text = |name: &str, data_type: &str, value: &str| Attribute {
         name: name.to_owned(),
         data_type: data_type.to_owned(),
@@ -78,10 +24,33 @@ fn heads() -> Vec<(&'static str, Vec<Attribute>)> {
         data_type: "Binary.png".to_owned(),
         value: AttributeValue::Binary(Bytes::from_static(&[0, 1, 255])),
     };
+    let only = |attributes| Envelope { attributes, ..Envelope::default() };
     vec![
-        ("none", Vec::new()),
-        ("text", vec![text("a.b-c_d", "String", "value")]),
-        ("all", vec![text("n", "Number.int", "-1"), binary, text("s", "String", "x")]),
+        ("none", only(Vec::new())),
+        ("text", only(vec![text("a.b-c_d", "String", "value")])),
+        ("all", only(vec![text("n", "Number.int", "-1"), binary, text("s", "String", "x")])),
+    ]
+}
+
+fn heads_2() -> Vec<(&'static str, Envelope)> {
+    let none = Envelope::default();
+    let text = |text: &str| Some(text.to_owned());
+    let attributes = heads_1().pop().expect("there are some").1.attributes;
+    vec![
+        ("group", Envelope { group: Some(group("orders")), ..none.clone() }),
+        ("deduplication-id", Envelope { deduplication_id: text("id-1"), ..none.clone() }),
+        ("trace-header", Envelope { trace_header: text("Root=1-2-3"), ..none.clone() }),
+        ("sender", Envelope { sender: text("AIDA"), ..none }),
+        (
+            "all",
+            Envelope {
+                attributes,
+                group: Some(group("g!")),
+                deduplication_id: text("d"),
+                trace_header: text("t"),
+                sender: text("s"),
+            },
+        ),
     ]
 }
 
@@ -96,33 +65,60 @@ fn encoded(record: &Record) -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn records_of_version_1_are_read_and_written_as_ever() {
-    let file = golden("records-1.txt", &|| lines(records(), encoded));
-    let records = records();
-    assert_eq!(file.lines().count(), records.len(), "each kind has its line");
-    for (line, (name, record)) in file.lines().zip(records) {
+fn decoded(bytes: &[u8], name: &str) -> Record {
+    let mut decoded = Vec::new();
+    let outcome = decode_records(bytes, &mut |record| decoded.push(record));
+    assert_eq!((outcome, decoded.len()), (Ok(()), 1), "{name}");
+    decoded.remove(0)
+}
+
+/// The names and bytes of a golden file, which are those of the list.
+fn pairs<'a, T>(file: &'a str, list: Vec<(&'static str, T)>) -> Vec<(&'static str, T, &'a str)> {
+    assert_eq!(file.lines().count(), list.len(), "each has its line");
+    let pair = |(line, (name, value)): (&'a str, (&'static str, T))| {
         let (found, bytes) = line.split_once(' ').expect("a name and bytes");
         assert_eq!(found, name);
-        let mut decoded = Vec::new();
-        let outcome = decode_records(&unhex(bytes), &mut |record| decoded.push(record));
-        assert_eq!(outcome, Ok(()), "{name}");
-        assert_eq!(decoded, std::slice::from_ref(&record), "{name}");
+        (name, value, bytes)
+    };
+    file.lines().zip(list).map(pair).collect()
+}
+
+#[test]
+fn records_of_version_1_are_read() {
+    for (name, record, bytes) in pairs(include_str!("records-1.txt"), first_records()) {
+        assert_eq!(decoded(&unhex(bytes), name), record, "{name}");
+        // Settings have grown since: a queue's record is written with another type.
+        let is_as_ever = !matches!(name, "queue-created" | "queue-updated");
+        assert_eq!(hex(&encoded(&record)) == bytes, is_as_ever, "{name}");
+        assert_eq!(decoded(&encoded(&record), name), record, "{name}");
+    }
+}
+
+#[test]
+fn records_of_version_2_are_read_and_written_as_ever() {
+    let file = golden("records-2.txt", &|| lines(records(), encoded));
+    for (name, record, bytes) in pairs(&file, records()) {
+        assert_eq!(decoded(&unhex(bytes), name), record, "{name}");
         assert_eq!(hex(&encoded(&record)), bytes, "{name}");
     }
 }
 
 #[test]
-fn heads_of_version_1_are_read_and_written_as_ever() {
-    let encode = |attributes: &Vec<Attribute>| encode_head(attributes).to_vec();
-    let file = golden("heads-1.txt", &|| lines(heads(), encode));
-    assert_eq!(file.lines().count(), heads().len(), "each head has its line");
-    for (line, (name, attributes)) in file.lines().zip(heads()) {
-        let (found, bytes) = line.split_once(' ').expect("a name and bytes");
-        assert_eq!(found, name);
+fn heads_of_both_versions_are_read_and_written_as_ever() {
+    let encode = |envelope: &Envelope| encode_head(envelope).to_vec();
+    let second = golden("heads-2.txt", &|| lines(heads_2(), encode));
+    let first = pairs(include_str!("heads-1.txt"), heads_1());
+    for (name, envelope, bytes) in first.into_iter().chain(pairs(&second, heads_2())) {
         let payload = [unhex(bytes), b"body".to_vec()].concat();
         let decoded = decode_payload(&payload.into());
-        assert_eq!(decoded, Ok((attributes.clone(), Bytes::from_static(b"body"))), "{name}");
-        assert_eq!(hex(&encode(&attributes)), bytes, "{name}");
+        assert_eq!(decoded, Ok((envelope.clone(), Bytes::from_static(b"body"))), "{name}");
+        assert_eq!(hex(&encode(&envelope)), bytes, "{name}");
     }
+}
+
+#[test]
+fn a_transact_within_a_transact_is_refused() {
+    let inner = Record::Transacted { records: vec![Record::Tick] };
+    let outer = Record::Transacted { records: vec![inner] };
+    assert!(decode_records(&encoded(&outer), &mut |_| {}).is_err());
 }

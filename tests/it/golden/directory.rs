@@ -1,4 +1,4 @@
-//! A whole data directory as version 1 wrote it: opened, replayed, and served from.
+//! Whole data directories, as each version wrote one: opened, replayed, and served from.
 //!
 //! The file has a line `file PATH LENGTH` for each file, and below it a line `OFFSET BYTES` for
 //! each run of sixteen bytes that are not all zero.
@@ -6,50 +6,37 @@
 use std::fmt::Write;
 
 use ledgerq::{
-    broker::Handle,
+    broker::{Handle, digest},
     disk::{Disk, SimDisk},
     types::{
-        Attribute, AttributeValue, Command, DeleteMode, LeaseRef, Leased, Millis, QueueName, Reply,
-        SendEntry, SettingsPatch,
+        Attribute, AttributeValue, Command, Delay, Envelope, LeaseRef, Leased, Millis, MoveFilter,
+        MoveSpec, RedrivePolicy, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
     },
 };
 
 use super::{golden, hex, unhex};
-use crate::broker::{BEGIN, Content, SimBroker, ToldClock, small_settings};
+use crate::{
+    broker::{BEGIN, Content, SimBroker, ToldClock, small_settings},
+    commands::{self, queue},
+};
 
 const RUN_BYTES: usize = 16;
 const BODY_ZEROS: usize = 12_000;
-
-fn queue(name: &str) -> QueueName {
-    QueueName::parse(name).expect("a good name")
-}
 
 fn ask(broker: &mut SimBroker, command: Command) -> (Reply, Vec<Content>) {
     let told = broker.ask(command).expect("it does not wait");
     (told.reply.expect("it is not refused"), told.contents)
 }
 
-fn create(broker: &mut SimBroker, name: &str, visibility_timeout: Millis) {
-    let visibility_timeout = Some(visibility_timeout);
-    let settings = SettingsPatch { visibility_timeout, ..SettingsPatch::default() };
-    ask(broker, Command::CreateQueue { queue: queue(name), settings });
-}
-
 fn send(broker: &mut SimBroker, name: &str, body: Vec<u8>, attributes: &[Attribute], delay: u64) {
-    let payload = Handle::payload(attributes, body.into());
-    let entries = vec![SendEntry { payload, delay: Some(Millis::from_secs(delay)) }];
-    ask(broker, Command::Send { queue: queue(name), entries });
+    let envelope = Envelope { attributes: attributes.to_vec(), ..Envelope::default() };
+    let payload = Handle::payload(&envelope, body.into());
+    let delay = Some(Delay::For(Millis::from_secs(delay)));
+    ask(broker, commands::send(name, SendEntry { payload, delay, ..SendEntry::default() }));
 }
 
 fn receive(broker: &mut SimBroker, name: &str, count_max: usize) -> Vec<Content> {
-    let (visibility_timeout, wait) = (None, Some(Millis::ZERO));
-    let command = Command::Receive { queue: queue(name), count_max, visibility_timeout, wait };
-    ask(broker, command).1
-}
-
-fn delete(broker: &mut SimBroker, name: &str, lease: LeaseRef) {
-    let (queue, mode) = (queue(name), DeleteMode::Fenced);
-    ask(broker, Command::Delete { queue, leases: vec![lease], mode });
+    ask(broker, commands::receive(name, count_max, None)).1
 }
 
 fn attributes() -> Vec<Attribute> {
@@ -65,35 +52,56 @@ fn long_body(number: u8) -> Vec<u8> {
     body
 }
 
-/// Makes a directory with a bit of everything.
+/// Makes a directory with a bit of everything that the second version brought.
 fn written_today() -> String {
     let (disk, clock) = (SimDisk::new(), ToldClock::new());
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
-    create(&mut broker, "jobs", Millis::from_secs(30));
-    create(&mut broker, "gone", Millis::from_secs(30));
-    create(&mut broker, "emptied", Millis::from_secs(30));
-    send(&mut broker, "jobs", b"hello".to_vec(), &attributes(), 0);
-    send(&mut broker, "jobs", b"deleted".to_vec(), &[], 0);
-    send(&mut broker, "jobs", b"late".to_vec(), &[], 600);
-    send(&mut broker, "emptied", b"purged".to_vec(), &[], 0);
-    ask(&mut broker, Command::PurgeQueue { queue: queue("emptied") });
-    ask(&mut broker, Command::DeleteQueue { queue: queue("gone") });
-    let received = receive(&mut broker, "jobs", 2);
-    let leases: Vec<LeaseRef> = received.iter().map(|content| content.leased.lease()).collect();
-    delete(&mut broker, "jobs", leases[1]);
-    let entries = vec![(leases[0], Millis::from_secs(60))];
-    ask(&mut broker, Command::ChangeVisibility { queue: queue("jobs"), entries });
-    for number in 1..=6 {
-        send(&mut broker, "jobs", long_body(number), &[], 0);
+    ask(&mut broker, commands::create("dead"));
+    let redrive = RedrivePolicy { dead_letter_queue: queue("dead"), receives_max: 1 };
+    let settings = SettingsPatch { redrive: Some(Some(redrive)), ..SettingsPatch::default() };
+    ask(&mut broker, Command::CreateQueue { queue: queue("jobs"), settings });
+    ask(&mut broker, commands::create("orders.fifo"));
+    send(&mut broker, "jobs", b"poison".to_vec(), &attributes(), 0);
+    let poison = receive(&mut broker, "jobs", 1);
+    change(&mut broker, "jobs", poison[0].leased.lease());
+    receive(&mut broker, "jobs", 1);
+    for (number, id) in [(1, "a"), (2, "b"), (3, "a")] {
+        ask(&mut broker, commands::send("orders.fifo", order(number, id)));
     }
+    let order = receive(&mut broker, "orders.fifo", 1);
+    let important = SendEntry { priority: Some(9), ..commands::entry("important") };
+    let steps = vec![
+        Step::Delete { queue: queue("orders.fifo"), lease: order[0].leased.lease() },
+        Step::Send { queue: queue("jobs"), entry: important },
+    ];
+    ask(&mut broker, Command::Transact { steps });
+    send(&mut broker, "dead", b"redriven".to_vec(), &[], 0);
+    let filter = MoveFilter::default();
+    let (source, target) = (queue("dead"), Some(queue("jobs")));
+    let filter = MoveFilter { attribute: attributes().pop(), ..filter };
+    let spec = MoveSpec { source, target, rate_max: None, filter };
+    ask(&mut broker, Command::StartMove { spec, dry_run: false });
+    let (sends, receives) = (Some(true), None);
+    ask(&mut broker, Command::PauseQueue { queue: queue("dead"), sends, receives });
     broker.advance(Millis::from_secs(1));
     broker.drain();
-    drop(broker);
-    // Another start, so that there is a segment behind one that was left in the middle.
-    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
-    send(&mut broker, "emptied", b"after".to_vec(), &[], 0);
-    broker.drain();
     disk.paths().iter().map(|path| show(path, &disk.file(path).unwrap_or_default())).collect()
+}
+
+fn change(broker: &mut SimBroker, name: &str, lease: LeaseRef) {
+    let entries = vec![(lease, Millis::ZERO)];
+    ask(broker, Command::ChangeVisibility { queue: queue(name), entries });
+}
+
+/// An order of the group `g`, known by an id.
+fn order(number: u8, id: &str) -> SendEntry {
+    let envelope = order_envelope(id);
+    SendEntry {
+        payload: Handle::payload(&envelope, vec![number].into()),
+        deduplication: Some(digest::deduplication(id, envelope.group.as_ref(), false)),
+        group: envelope.group,
+        ..SendEntry::default()
+    }
 }
 
 fn show(path: &str, bytes: &[u8]) -> String {
@@ -128,7 +136,7 @@ fn planted(text: &str) -> SimDisk {
 
 #[test]
 fn a_directory_of_version_1_is_opened_and_served_from() {
-    let disk = planted(&golden("directory-1.txt", &written_today));
+    let disk = planted(include_str!("directory-1.txt"));
     let clock = ToldClock::new();
     clock.set(BEGIN.after(Millis::from_secs(2)));
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 3).expect("it starts");
@@ -160,7 +168,38 @@ fn a_directory_of_version_1_is_opened_and_served_from() {
     assert!(receive(&mut broker, "jobs", 10).iter().all(|content| content.body.len() > 100));
     broker.advance(Millis::from_secs(1));
     let hello = receive(&mut broker, "jobs", 1);
-    assert_eq!((&hello[0].body[..], &hello[0].attributes), (&b"hello"[..], &attributes()));
+    assert_eq!((&hello[0].body[..], &hello[0].envelope.attributes), (&b"hello"[..], &attributes()));
     let leased = times(&hello)[0];
     assert_eq!((leased.receive_count, leased.sent_at, leased.first_received_at), (2, BEGIN, BEGIN));
+}
+
+#[test]
+fn a_directory_of_version_2_is_opened_and_served_from() {
+    let disk = planted(&golden("directory-2.txt", &written_today));
+    let clock = ToldClock::new();
+    clock.set(BEGIN.after(Millis::from_secs(2)));
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 3).expect("it starts");
+    assert!(broker.report().damaged_bodies.is_empty() && broker.report().torn_tails.is_empty());
+    broker.owner().state().check_all();
+
+    let duplicate = ask(&mut broker, commands::send("orders.fifo", order(4, "a"))).0;
+    let first = Sent { seq: Seq::new(2), is_duplicate: true };
+    assert_eq!(duplicate, Reply::Sent(vec![Ok(first)]), "the window is what it was");
+    let left = receive(&mut broker, "orders.fifo", 10);
+    assert_eq!(left.len(), 1, "the first was deleted, the third a duplicate");
+    assert_eq!((&left[0].body[..], &left[0].envelope), (&[2][..], &order_envelope("b")));
+
+    let jobs = receive(&mut broker, "jobs", 10);
+    let bodies: Vec<&[u8]> = jobs.iter().map(|content| &content.body[..]).collect();
+    assert_eq!(bodies, [&b"important"[..], b"poison"], "sent in a transact, and moved back");
+    let dead = receive(&mut broker, "dead", 10);
+    assert_eq!(&dead[0].body[..], b"redriven", "the filter let it be");
+    let send = commands::send("dead", commands::entry("x"));
+    let told = broker.ask(send).expect("it is answered").reply;
+    assert!(matches!(told, Ok(Reply::Sent(outcomes)) if outcomes[0].is_err()), "it is paused");
+}
+
+fn order_envelope(id: &str) -> Envelope {
+    let group = Some(commands::group("g"));
+    Envelope { group, deduplication_id: Some(id.to_owned()), ..Envelope::default() }
 }

@@ -39,7 +39,7 @@ const ROOMS: [(&str, May); 19] = [
 
 /// The crates that a pure room may use, beside the language's own.
 const PURE_ROOMS: [&str; 3] = ["types", "state", "codec"];
-const PURE_CRATES: [&str; 6] = ["bytes", "thiserror", "std", "alloc", "core", "crate"];
+const PURE_CRATES: [&str; 7] = ["bytes", "slab", "thiserror", "std", "alloc", "core", "crate"];
 /// What of the standard library has to do with the world outside.
 const WORLDLY: [&str; 7] =
     ["std::fs", "std::net", "std::thread", "std::process", "std::env", "Instant", "SystemTime"];

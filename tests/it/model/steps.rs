@@ -1,18 +1,20 @@
 //! Random steps, taken by broker and model at once.
 
 use ledgerq::{
-    broker::{Handle, start::Settings},
+    broker::start::Settings,
     disk::{SimDisk, sim::keep_none},
     state,
     types::{
-        Command, DeleteMode, LeaseRef, Millis, QueueName, Rejection, Reply, SendEntry, Seq,
-        SettingsPatch,
+        Command, DeleteMode, LeaseRef, Millis, QueueName, Rejection, Reply, Seq, SettingsPatch,
     },
 };
 use proptest::{collection::vec, prelude::*};
 
 use super::reference::{Changed, Counts, Model, Number, Receipt};
-use crate::broker::{BEGIN, SimBroker, Told, ToldClock, small_settings};
+use crate::{
+    broker::{BEGIN, SimBroker, Told, ToldClock, small_settings, state_settings},
+    commands::{self, delayed},
+};
 
 const IN_FLIGHT_MAX: u64 = 8;
 const RETENTION: Millis = Millis::from_secs(600);
@@ -56,14 +58,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn cases() -> u32 {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    asked.unwrap_or(1500)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: cases(),
+        cases: super::cases(1500),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -136,9 +133,8 @@ impl Pair {
     }
 
     fn send(&mut self, bodies: &[u16], delay: Millis) {
-        let body = |length: &u16| vec![b'x'; usize::from(*length) + 1].into();
-        let entry =
-            |length| SendEntry { payload: Handle::payload(&[], body(length)), delay: Some(delay) };
+        let body = |length: &u16| vec![b'x'; usize::from(*length) + 1];
+        let entry = |length| delayed(body(length), delay);
         let is_too_long = delay > Millis::from_secs(60);
         assert!(!is_too_long, "delays are below every retention");
         let entries = bodies.iter().map(entry).collect();
@@ -154,13 +150,8 @@ impl Pair {
 
     fn receive(&mut self, count_max: u64, timeout: Millis) {
         let expected = self.model.receive_count(count_max);
-        let command = Command::Receive {
-            queue: jobs(),
-            count_max: usize::try_from(count_max).expect("a small number"),
-            visibility_timeout: Some(timeout),
-            wait: Some(Millis::ZERO),
-        };
-        let told = self.ask(command);
+        let count_max = usize::try_from(count_max).expect("a small number");
+        let told = self.ask(commands::receive("jobs", count_max, Some(timeout)));
         let leased = match (told.reply, expected) {
             (Err(Rejection::TooManyInFlight { .. }), None) => return,
             (Ok(Reply::Received(leased)), Some(count)) => {
@@ -250,7 +241,7 @@ fn jobs() -> QueueName {
 }
 
 fn start(disk: &SimDisk, clock: &ToldClock, seed: u64) -> SimBroker {
-    let state = state::Settings { in_flight_max: IN_FLIGHT_MAX };
+    let state = state::Settings { in_flight_max: IN_FLIGHT_MAX, ..state_settings() };
     let settings = Settings { state, ..small_settings() };
     SimBroker::start(settings, disk, clock, seed).expect("a healthy disk is started from")
 }

@@ -1,10 +1,14 @@
 //! The owner and its recovery, on a simulated disk with small segments. A restart kills it.
 
-use ledgerq::{disk::SimDisk, state, types::Millis};
+use ledgerq::{
+    disk::SimDisk,
+    types::{Millis, Rejection},
+};
 
 use super::{
     Setup,
-    driver::{Call, Driver, Edge, Outcome, Receive, command_of},
+    driver::{Call, Driver, Outcome, Receive},
+    edge::{Edge, command_of},
 };
 use crate::broker::{RequestId, SimBroker, Told, ToldClock, small_settings};
 
@@ -25,17 +29,17 @@ impl BrokerDriver {
         Self { setup, broker, clock, edge, starts_count: 1, polls: Vec::new() }
     }
 
-    fn outcome(&self, told: Told, refused: Vec<(usize, ledgerq::types::Rejection)>) -> Outcome {
-        let contents = told.contents.into_iter().map(|content| (content.attributes, content.body));
-        let contents: Vec<_> = contents.collect();
-        self.edge.outcome(told.reply, &contents, refused)
+    fn outcome(&self, told: Told, refused: Vec<(usize, Rejection)>) -> Outcome {
+        let received = told.contents.into_iter().map(|content| (content.envelope, content.body));
+        let contents = received.chain(told.looked).collect();
+        self.edge.outcome(told.reply, contents, refused, self.broker.owner().state())
     }
 }
 
 fn start(setup: Setup, disk: &SimDisk, clock: &ToldClock, seed: u64) -> SimBroker {
     let settings = ledgerq::broker::start::Settings {
         segment_bytes: setup.segment_bytes,
-        state: state::Settings { in_flight_max: setup.in_flight_max },
+        state: setup.state(),
         // The bodies of an odd start are read from the disk, those of an even one from memory.
         tail_cache_bytes: if seed.is_multiple_of(2) { 1 << 20 } else { 0 },
         ..small_settings()
@@ -50,6 +54,7 @@ impl Driver for BrokerDriver {
             Err(rejection) => return Outcome::Refused(rejection.to_string()),
         };
         let told = self.broker.ask(command).expect("a call that does not wait is answered");
+        self.broker.owner().state().check_all();
         self.outcome(told, refused)
     }
 

@@ -1,13 +1,9 @@
 //! What a script is told to: the calls of a client, and what it is answered.
 
 use bytes::Bytes;
-use ledgerq::{
-    broker::Receipts,
-    types::{
-        Attribute, Command, DeleteMode, DeleteOutcome, Leased, Lineage, MessageId, Millis,
-        QueueCounts, QueueName, QueueSettings, Rejection, Reply, SendEntry, SettingsPatch,
-        Timestamp,
-    },
+use ledgerq::types::{
+    Attribute, CancelOutcome, Delay, DeleteMode, DeleteOutcome, MessageState, Millis, MoveTaskView,
+    QueueCounts, QueueSettings, SettingsPatch, StateFilter, Timestamp,
 };
 
 /// A broker at some depth: its state alone, its owner, or a server.
@@ -36,12 +32,20 @@ pub(super) enum Call {
     Update { queue: String, settings: SettingsPatch },
     Get { queue: String },
     List { prefix: String, after: Option<String>, count_max: usize },
+    Sources { queue: String, after: Option<String>, count_max: usize },
     Purge { queue: String },
     Drop { queue: String },
+    Pause { queue: String, sends: Option<bool>, receives: Option<bool> },
     Send { queue: String, entries: Vec<Entry> },
     Receive(Receive),
     Delete { queue: String, handles: Vec<String>, mode: DeleteMode },
     Change { queue: String, entries: Vec<(String, Millis)> },
+    Cancel { queue: String, ids: Vec<String> },
+    Transact { steps: Vec<Step> },
+    Browse(Look),
+    StartMove { given: Move, dry_run: bool },
+    ListMoves { source: Option<String>, count_max: usize },
+    CancelMove { task: String },
 }
 
 /// One message to send.
@@ -49,7 +53,11 @@ pub(super) enum Call {
 pub(super) struct Entry {
     pub(super) body: Bytes,
     pub(super) attributes: Vec<Attribute>,
-    pub(super) delay: Option<Millis>,
+    pub(super) delay: Option<Delay>,
+    pub(super) time_to_live: Option<Millis>,
+    pub(super) priority: Option<u8>,
+    pub(super) group: Option<String>,
+    pub(super) deduplication_id: Option<String>,
 }
 
 /// A receive.
@@ -59,6 +67,38 @@ pub(super) struct Receive {
     pub(super) count_max: usize,
     pub(super) visibility_timeout: Option<Millis>,
     pub(super) wait: Option<Millis>,
+    pub(super) attempt: Option<String>,
+}
+
+/// One step of a transact.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Send { queue: String, entry: Entry },
+    Delete { queue: String, handle: String },
+    Change { queue: String, handle: String, timeout: Millis },
+}
+
+/// Looking at messages without any effect.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) queue: String,
+    pub(super) states: StateFilter,
+    pub(super) group: Option<String>,
+    pub(super) age_min: Option<Millis>,
+    /// The message behind which it begins, by its id.
+    pub(super) after: Option<String>,
+    pub(super) count_max: usize,
+}
+
+/// A move of many messages.
+#[derive(Clone, Debug)]
+pub(super) struct Move {
+    pub(super) source: String,
+    pub(super) target: Option<String>,
+    pub(super) rate_max: Option<u32>,
+    pub(super) group: Option<String>,
+    pub(super) age_min: Option<Millis>,
+    pub(super) attribute: Option<Attribute>,
 }
 
 /// What a client is told. A refusal is its text.
@@ -66,19 +106,50 @@ pub(super) struct Receive {
 pub(super) enum Outcome {
     Done,
     Refused(String),
-    Queue {
-        settings: QueueSettings,
-        counts: QueueCounts,
-    },
-    Queues {
-        names: Vec<String>,
-        more: bool,
-    },
-    /// The messages' ids.
-    Sent(Vec<Result<String, String>>),
+    Queue(Queue),
+    Queues { names: Vec<String>, more: bool },
+    Sent(Vec<Result<Accepted, String>>),
     Received(Vec<Message>),
     Deleted(Vec<Result<DeleteOutcome, String>>),
     Changed(Vec<Result<(), String>>),
+    Cancelled(Vec<Result<CancelOutcome, String>>),
+    Transacted(Vec<StepTold>),
+    Browsed { messages: Vec<Looked>, more: bool },
+    MoveStarted { task: Option<String>, to_move_count: u64 },
+    Moves(Vec<(String, MoveTaskView)>),
+    MoveCancelling { moved_count: u64 },
+}
+
+/// A queue as it is told.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub(super) settings: QueueSettings,
+    pub(super) counts: QueueCounts,
+    pub(super) sends_paused: bool,
+    pub(super) receives_paused: bool,
+}
+
+/// An accepted message, or the one that it is a duplicate of.
+#[derive(Clone, Debug)]
+pub(super) struct Accepted {
+    pub(super) id: String,
+    pub(super) is_duplicate: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum StepTold {
+    Sent(Accepted),
+    Deleted,
+    Changed,
+}
+
+/// What goes with a message and its body, as it is shown.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    pub(super) attributes: Vec<Attribute>,
+    pub(super) group: Option<String>,
+    pub(super) deduplication_id: Option<String>,
+    pub(super) body: Bytes,
 }
 
 /// One received message.
@@ -86,141 +157,21 @@ pub(super) enum Outcome {
 pub(super) struct Message {
     pub(super) id: String,
     pub(super) handle: String,
-    pub(super) body: Bytes,
-    pub(super) attributes: Vec<Attribute>,
+    pub(super) content: Content,
     pub(super) sent_at: Timestamp,
     pub(super) first_received_at: Timestamp,
     pub(super) receive_count: u32,
+    /// The queue that it came from as a dead letter.
+    pub(super) source: Option<String>,
 }
 
-/// What the edge does for drivers that have none: names and handles are parsed, one bad handle of
-/// several fails alone.
-pub(super) struct Edge {
-    pub(super) receipts: Receipts,
-    pub(super) lineage: Lineage,
-}
-
-/// A command, and the entries that were refused before it with their places.
-pub(super) type Parsed = (Command, Vec<(usize, Rejection)>);
-
-impl Edge {
-    pub(super) fn command(&self, call: Call) -> Result<Parsed, Rejection> {
-        let mut refused = Vec::new();
-        let mut open = |(at, handle): (usize, &String)| match self.receipts.open(handle) {
-            Ok(lease) => Some(lease),
-            Err(rejection) => {
-                refused.push((at, rejection));
-                None
-            }
-        };
-        let command = match call {
-            Call::Create { queue, settings } => {
-                Command::CreateQueue { queue: name(&queue)?, settings }
-            }
-            Call::Update { queue, settings } => {
-                Command::UpdateQueue { queue: name(&queue)?, settings }
-            }
-            Call::Get { queue } => Command::GetQueue { queue: name(&queue)? },
-            Call::List { prefix, after, count_max } => {
-                let after = after.map(|after| name(&after)).transpose()?;
-                Command::ListQueues { prefix, after, count_max }
-            }
-            Call::Purge { queue } => Command::PurgeQueue { queue: name(&queue)? },
-            Call::Drop { queue } => Command::DeleteQueue { queue: name(&queue)? },
-            Call::Send { queue, entries } => {
-                let entries = entries.iter().map(entry).collect();
-                Command::Send { queue: name(&queue)?, entries }
-            }
-            Call::Receive(receive) => command_of(receive)?,
-            Call::Delete { queue, handles, mode } => {
-                let leases = handles.iter().enumerate().filter_map(&mut open).collect();
-                Command::Delete { queue: name(&queue)?, leases, mode }
-            }
-            Call::Change { queue, entries } => {
-                let opened = entries.iter().enumerate().filter_map(|(at, (handle, timeout))| {
-                    open((at, handle)).map(|lease| (lease, *timeout))
-                });
-                Command::ChangeVisibility { entries: opened.collect(), queue: name(&queue)? }
-            }
-        };
-        Ok((command, refused))
-    }
-
-    /// What the client is told.
-    pub(super) fn outcome(
-        &self,
-        reply: Result<Reply, Rejection>,
-        contents: &[(Vec<Attribute>, Bytes)],
-        refused: Vec<(usize, Rejection)>,
-    ) -> Outcome {
-        match reply {
-            Err(rejection) => Outcome::Refused(rejection.to_string()),
-            Ok(Reply::Done) => Outcome::Done,
-            Ok(Reply::Queue(view)) => {
-                Outcome::Queue { settings: view.settings, counts: view.counts }
-            }
-            Ok(Reply::Queues { queues, more }) => {
-                let names = queues.into_iter().map(|view| view.name.to_string()).collect();
-                Outcome::Queues { names, more }
-            }
-            Ok(Reply::Sent(sent)) => Outcome::Sent(merge(
-                sent,
-                |sent| MessageId::new(self.lineage, sent.seq).to_string(),
-                refused,
-            )),
-            Ok(Reply::Received(leased)) => {
-                let pairs = leased.iter().zip(contents);
-                Outcome::Received(
-                    pairs.map(|(leased, content)| self.message(leased, content)).collect(),
-                )
-            }
-            Ok(Reply::Deleted(outcomes)) => Outcome::Deleted(merge(outcomes, |told| told, refused)),
-            Ok(Reply::VisibilityChanged(ends)) => Outcome::Changed(merge(ends, |_| (), refused)),
-        }
-    }
-
-    fn message(&self, leased: &Leased, content: &(Vec<Attribute>, Bytes)) -> Message {
-        Message {
-            id: MessageId::new(self.lineage, leased.seq).to_string(),
-            handle: self.receipts.seal(&leased.lease()),
-            body: content.1.clone(),
-            attributes: content.0.clone(),
-            sent_at: leased.sent_at,
-            first_received_at: leased.first_received_at,
-            receive_count: leased.receive_count,
-        }
-    }
-}
-
-pub(super) fn command_of(receive: Receive) -> Result<Command, Rejection> {
-    let Receive { queue, count_max, visibility_timeout, wait } = receive;
-    Ok(Command::Receive { queue: name(&queue)?, count_max, visibility_timeout, wait })
-}
-
-fn name(raw: &str) -> Result<QueueName, Rejection> {
-    QueueName::parse(raw).map_err(|source| Rejection::QueueName {
-        field: "queue",
-        value: raw.chars().take(64).collect(),
-        source,
-    })
-}
-
-fn entry(entry: &Entry) -> SendEntry {
-    let payload = ledgerq::broker::Handle::payload(&entry.attributes, entry.body.clone());
-    SendEntry { payload, delay: entry.delay }
-}
-
-fn merge<T, U>(
-    outcomes: Vec<Result<T, Rejection>>,
-    told: impl Fn(T) -> U,
-    refused: Vec<(usize, Rejection)>,
-) -> Vec<Result<U, String>> {
-    let mut merged: Vec<_> = outcomes
-        .into_iter()
-        .map(|outcome| outcome.map(&told).map_err(|rejection| rejection.to_string()))
-        .collect();
-    for (at, rejection) in refused {
-        merged.insert(at, Err(rejection.to_string()));
-    }
-    merged
+/// One message that was looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Looked {
+    pub(super) id: String,
+    pub(super) content: Content,
+    pub(super) state: MessageState,
+    pub(super) receive_count: u32,
+    pub(super) priority: u8,
+    pub(super) source: Option<String>,
 }

@@ -5,8 +5,8 @@ use ledgerq::{
     disk::SimDisk,
     proto::v1,
     types::{
-        Attribute, AttributeValue, DeleteMode, DeleteOutcome, Millis, QueueCounts, QueueSettings,
-        SettingsPatch, Timestamp,
+        Attribute, AttributeValue, Delay, DeleteMode, DeleteOutcome, Millis, QueueCounts,
+        QueueSettings, SettingsPatch, Timestamp,
     },
 };
 use tokio::{runtime::Runtime, task::JoinHandle, time::timeout};
@@ -14,12 +14,59 @@ use tonic::{Response, Status};
 
 use super::{
     Setup,
-    driver::{Call, Driver, Entry, Message, Outcome, Receive},
+    driver::{Accepted, Call, Content, Driver, Entry, Message, Outcome, Queue, Receive},
+    parse::Line,
     server::{CountedClock, Served},
 };
 
 /// An answer that does not come in this time never comes.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Whether the api has what the line is about.
+pub(super) fn is_in_the_api(line: &Line) -> bool {
+    let receive_is = |receive: &Receive| receive.attempt.is_none();
+    match line {
+        Line::Poll { receive, .. } | Line::Lose(receive) => receive_is(receive),
+        Line::Call(call) => match call {
+            Call::Create { settings, .. } | Call::Update { settings, .. } => {
+                let SettingsPatch { delay, message_bytes_max, .. } = *settings;
+                let SettingsPatch { retention, receive_wait, visibility_timeout, .. } = *settings;
+                let (delay, retention) = (delay, retention);
+                let only = SettingsPatch {
+                    delay,
+                    message_bytes_max,
+                    retention,
+                    receive_wait,
+                    visibility_timeout,
+                    ..SettingsPatch::default()
+                };
+                *settings == only
+            }
+            Call::Send { entries, .. } => entries.iter().all(|entry| {
+                let Entry { time_to_live, priority, group, deduplication_id, delay, .. } = entry;
+                let is_short = !matches!(delay, Some(Delay::Until(_)));
+                let has_ids = group.is_some() || deduplication_id.is_some();
+                is_short && !has_ids && time_to_live.is_none() && priority.is_none()
+            }),
+            Call::Receive(receive) => receive_is(receive),
+            Call::Get { .. }
+            | Call::List { .. }
+            | Call::Purge { .. }
+            | Call::Drop { .. }
+            | Call::Delete { .. }
+            | Call::Change { .. } => true,
+            Call::Sources { .. }
+            | Call::Pause { .. }
+            | Call::Cancel { .. }
+            | Call::Transact { .. }
+            | Call::Browse(_)
+            | Call::StartMove { .. }
+            | Call::ListMoves { .. }
+            | Call::CancelMove { .. } => false,
+        },
+        Line::Settings { .. } | Line::HangUp { .. } | Line::Advance(_) | Line::Restart => true,
+    }
+}
 
 pub(super) struct GrpcDriver {
     setup: Setup,
@@ -238,17 +285,24 @@ fn message_of(message: v1::Message) -> Message {
     Message {
         id: message.message_id,
         handle: message.receipt_handle,
-        body: message.body,
-        attributes: message.attributes.into_iter().map(from_attribute).collect(),
+        content: Content {
+            attributes: message.attributes.into_iter().map(from_attribute).collect(),
+            group: None,
+            deduplication_id: None,
+            body: message.body,
+        },
         sent_at: timestamp(message.sent_at),
         first_received_at: timestamp(message.first_received_at),
         receive_count: message.receive_count,
+        source: None,
     }
 }
 
-fn sent_of(result: v1::SendResult) -> Result<String, String> {
+fn sent_of(result: v1::SendResult) -> Result<Accepted, String> {
     match result.result.expect("every entry has its outcome") {
-        v1::send_result::Result::Sent(sent) => Ok(sent.message_id),
+        v1::send_result::Result::Sent(sent) => {
+            Ok(Accepted { id: sent.message_id, is_duplicate: false })
+        }
         v1::send_result::Result::Error(error) => Err(text_of(&error)),
     }
 }
@@ -287,13 +341,14 @@ fn queue_of(queue: Option<v1::Queue>) -> Outcome {
     let queue = queue.expect("the answer has the queue");
     let settings = queue.settings.expect("the queue has settings");
     let counts = queue.counts.expect("the queue has counts");
-    Outcome::Queue {
+    Outcome::Queue(Queue {
         settings: QueueSettings {
             delay: millis(settings.delay),
             message_bytes_max: settings.max_message_bytes.expect("every setting is told"),
             retention: millis(settings.retention),
             receive_wait: millis(settings.receive_wait),
             visibility_timeout: millis(settings.visibility_timeout),
+            ..QueueSettings::default()
         },
         counts: QueueCounts {
             ready: counts.ready,
@@ -301,7 +356,9 @@ fn queue_of(queue: Option<v1::Queue>) -> Outcome {
             in_flight: counts.in_flight,
             oldest_age: queue.oldest_message_age.map(|age| millis(Some(age))),
         },
-    }
+        sends_paused: false,
+        receives_paused: false,
+    })
 }
 
 fn settings_of(settings: &SettingsPatch) -> v1::QueueSettings {
@@ -318,7 +375,10 @@ fn entry_of(entry: Entry) -> v1::SendEntry {
     v1::SendEntry {
         body: entry.body,
         attributes: entry.attributes.into_iter().map(attribute_of).collect(),
-        delay: entry.delay.map(duration_of),
+        delay: entry.delay.map(|delay| match delay {
+            Delay::For(delay) => duration_of(delay),
+            Delay::Until(_) => unreachable!("the api does not have it"),
+        }),
     }
 }
 

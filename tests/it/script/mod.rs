@@ -2,19 +2,29 @@
 //!
 //! ```text
 //! create QUEUE key=value...       settings: delay= max_bytes= retention= wait= visibility=
+//!                                 dlq=NAME:RECEIVES allow=all|none|NAME,... content-dedup=true
+//!                                 scope=queue|group throughput=queue|group backoff=FIRST[..MAX]
+//!                                 tags=KEY:VALUE,... stored=NAME:VALUE,...
 //! update QUEUE key=value...
 //! show QUEUE                      its counts
 //! settings QUEUE                  its settings
 //! list [prefix=] [after=] [max=]
+//! sources QUEUE [after=] [max=]   the queues whose dead letters go there
 //! purge QUEUE
 //! drop QUEUE                      delete it
-//! send QUEUE BODY... [delay=] [attr=NAME:TYPE:VALUE]
-//!                                 several bodies are one batch; BODY*N is BODY, N times; an
-//!                                 attribute goes with every body
-//! receive QUEUE [max=] [visibility=] [wait=]
+//! pause QUEUE [sends] [receives]  resume QUEUE [sends] [receives]
+//! send QUEUE BODY... [delay=] [at=] [ttl=] [priority=] [group=] [dedup=] [attr=NAME:TYPE:VALUE]
+//!                                 several bodies are one batch, and have all else in common;
+//!                                 BODY*N is BODY, N times; at= counts from the script's beginning
+//! receive QUEUE [max=] [visibility=] [wait=] [attempt=]
 //! lose QUEUE [max=]               a receive whose client is gone before the reply reaches it
 //! delete QUEUE RECEIPT... [lenient]
 //! change QUEUE RECEIPT=DURATION...
+//! cancel QUEUE MESSAGE...
+//! transact STEP; STEP...          a step is a send, a delete or a change of one message
+//! browse QUEUE [state=ready,delayed,in_flight] [group=] [age=] [after=MESSAGE] [max=]
+//! redrive QUEUE [to=] [rate=] [group=] [age=] [attr=] [dry-run]
+//! tasks [QUEUE] [max=]            stop TASK
 //! poll LABEL QUEUE [max=] [visibility=] [wait=]
 //!                                 a receive in the background; its answer is printed when it comes
 //! hang-up LABEL                   whoever polls is gone
@@ -22,19 +32,24 @@
 //! restart                         the broker is killed and started again
 //! ```
 //!
-//! Messages are called `m1`, `m2`, ... and receipt handles `r1`, `r2`, ... in the order in which
-//! they appear. Bodies and attributes are not printed: each message that is received is compared
-//! with what was sent. A line may end in a comment after `#`.
+//! Messages are called `m1`, `m2`, ..., receipt handles `r1`, `r2`, ... and move tasks `t1`, `t2`,
+//! ... in the order in which they appear; what a task made of `m1` is `m7(m1)`. Bodies, attributes
+//! and ids are not printed: each message that is received is compared with what was sent. A line
+//! may end in a comment after `#`.
 
 mod broker;
 mod driver;
+mod edge;
 mod grpc;
+mod moving;
 mod parse;
 mod run;
 mod server;
+mod show;
 mod state;
 
 use expect_test::Expect;
+use ledgerq::types::limits;
 
 use self::{
     broker::BrokerDriver,
@@ -50,6 +65,8 @@ use self::{
 pub(crate) struct Setup {
     /// Most messages in flight on one queue.
     pub(crate) in_flight_max: u64,
+    /// Most deduplication ids of one queue at one time.
+    pub(crate) deduplication_ids_max: u64,
     /// Size of segments; it limits the size of a request.
     pub(crate) segment_bytes: u64,
 }
@@ -57,9 +74,17 @@ pub(crate) struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            in_flight_max: ledgerq::types::limits::IN_FLIGHT_MAX_DEFAULT,
+            in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
+            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
             segment_bytes: ledgerq::log::SEGMENT_BYTES_MIN,
         }
+    }
+}
+
+impl Setup {
+    fn state(self) -> ledgerq::state::Settings {
+        let Self { in_flight_max, deduplication_ids_max, .. } = self;
+        ledgerq::state::Settings { in_flight_max, deduplication_ids_max }
     }
 }
 
@@ -81,18 +106,18 @@ pub(crate) fn check_with(setup: Setup, script: &str, expect: Expect) {
         assert_eq!(story.transcript, transcript, "{name} tells another story");
     };
     tell("Broker", Box::new(BrokerDriver::new(setup)), &lines);
-    if !lines.iter().any(Line::is_of_the_inside) {
+    if !lines.iter().any(|line| line.is_of_the_inside() || !grpc::is_in_the_api(line)) {
         tell("the server", Box::new(GrpcDriver::new(setup)), &lines);
     }
-    if !lines.iter().any(|line| matches!(line, Line::Poll { .. })) {
+    if !lines.iter().any(Line::shows_restarts) {
         let restarted = with_restarts(&lines);
         tell("State, always restarted", Box::new(StateDriver::new(setup)), &restarted);
         tell("Broker, always restarted", Box::new(BrokerDriver::new(setup)), &restarted);
     }
 }
 
-/// The script with a restart after every line. What was parked would be gone, so it is for scripts
-/// in which nobody waits; everything else is as it was.
+/// The script with a restart after every line. It is for scripts whose story has no restart in it:
+/// everything is as it was.
 fn with_restarts(lines: &[Line]) -> Vec<Line> {
     lines.iter().flat_map(|line| [line.clone(), Line::Restart]).collect()
 }

@@ -22,7 +22,7 @@ use ledgerq::{
     proto::v1::{
         message_service_client::MessageServiceClient, queue_service_client::QueueServiceClient,
     },
-    server, state,
+    server,
     types::{Millis, Timestamp},
 };
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
@@ -82,7 +82,7 @@ impl Served {
     ) -> Self {
         let settings = start::Settings {
             segment_bytes: setup.segment_bytes,
-            state: state::Settings { in_flight_max: setup.in_flight_max },
+            state: setup.state(),
             // An idle broker is quiet, so that a read of the clock is an event.
             owner: owner::Settings { idle_sync_after: Millis::from_secs(1 << 30) },
             ..small_settings()

@@ -1,19 +1,23 @@
 //! The state alone: a few lines decide and apply. A restart replays its records.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use ledgerq::{
     broker::Receipts,
-    state::{DeleteDecision, Settings, State},
+    state::{DeleteDecision, SendDecision, Settings, State},
     types::{
-        Attribute, Command, DeleteMode, DeleteOutcome, LeaseRef, Leased, Lineage, Millis, Nonce,
-        QueueName, Record, Rejection, Reply, Sent, Seq, Timestamp,
+        Command, DeleteMode, DeleteOutcome, Envelope, LeaseRef, Leased, Lineage, Millis, Nonce,
+        QueueName, ReceiveOptions, Record, Rejection, Reply, SendEntry, Sent, Seq, Step,
+        StepOutcome, TaskId, Timestamp,
     },
 };
-use std::collections::BTreeMap;
 
 use super::{
     Setup,
-    driver::{Call, Driver, Edge, Outcome, Receive, command_of},
+    driver::{Call, Driver, Outcome, Receive},
+    edge::{Edge, command_of},
+    moving::Progress,
 };
 use crate::broker::BEGIN;
 
@@ -21,15 +25,16 @@ type Answer = Result<Reply, Rejection>;
 
 pub(super) struct StateDriver {
     settings: Settings,
-    state: State,
-    now: Timestamp,
+    pub(super) state: State,
+    pub(super) now: Timestamp,
     edge: Edge,
     /// What became true, request by request, and when.
     frames: Vec<(Timestamp, Vec<Record>)>,
-    contents: BTreeMap<Seq, (Vec<Attribute>, Bytes)>,
+    pub(super) contents: BTreeMap<Seq, (Envelope, Bytes)>,
     next_nonce: Nonce,
     polls: Vec<Poll>,
     arrived: Vec<(String, Outcome)>,
+    pub(super) moves: BTreeMap<TaskId, Progress>,
 }
 
 struct Poll {
@@ -40,7 +45,7 @@ struct Poll {
 
 impl StateDriver {
     pub(super) fn new(setup: Setup) -> Self {
-        let settings = Settings { in_flight_max: setup.in_flight_max };
+        let settings = setup.state();
         let mut state = State::new(settings);
         state.advance(BEGIN);
         Self {
@@ -53,17 +58,18 @@ impl StateDriver {
             next_nonce: Nonce::new(1),
             polls: Vec::new(),
             arrived: Vec::new(),
+            moves: BTreeMap::new(),
         }
     }
 
-    fn apply(&mut self, record: &Record) {
+    pub(super) fn apply(&mut self, record: &Record) {
         self.state.apply(record, self.state.applied_lsn().next());
         let frame = self.frames.last_mut().expect("a request has begun");
         frame.1.push(record.clone());
     }
 
     /// Each request is a frame of its own: time passes first.
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.state.advance(self.now);
         self.frames.push((self.now, Vec::new()));
     }
@@ -76,47 +82,10 @@ impl StateDriver {
 
     fn answer(&mut self, command: Command) -> Answer {
         self.begin();
-        match command {
-            Command::CreateQueue { queue, settings } => {
-                let record = self.state.decide_create(&queue, &settings)?;
-                self.apply_if(record);
-                self.state.queue(&queue).map(Reply::Queue)
-            }
-            Command::UpdateQueue { queue, settings } => {
-                let record = self.state.decide_update(&queue, &settings)?;
-                self.apply_if(record);
-                self.state.queue(&queue).map(Reply::Queue)
-            }
-            Command::GetQueue { queue } => self.state.queue(&queue).map(Reply::Queue),
-            Command::ListQueues { prefix, after, count_max } => {
-                let (queues, more) = self.state.queues(&prefix, after.as_ref(), count_max);
-                Ok(Reply::Queues { queues, more })
-            }
-            Command::DeleteQueue { queue } => {
-                let record = self.state.decide_delete_queue(&queue)?;
-                self.apply(&record);
-                Ok(Reply::Done)
-            }
-            Command::PurgeQueue { queue } => {
-                let record = self.state.decide_purge(&queue)?;
-                self.apply(&record);
-                Ok(Reply::Done)
-            }
-            Command::Send { queue, entries } => {
-                self.state.queue_id(&queue)?;
-                let mut outcomes = Vec::new();
-                for entry in entries {
-                    let seq = self.state.next_seq();
-                    let decided = self.state.decide_send(&queue, &entry);
-                    outcomes.push(decided.map(|record| {
-                        self.apply(&record);
-                        Sent { seq }
-                    }));
-                }
-                Ok(Reply::Sent(outcomes))
-            }
-            Command::Receive { queue, count_max, visibility_timeout, .. } => {
-                self.receive(&queue, count_max, visibility_timeout).map(Reply::Received)
+        let answer = match command {
+            Command::Send { queue, entries } => self.send(&queue, entries),
+            Command::Receive { queue, options, .. } => {
+                self.receive(&queue, &options).map(Reply::Received)
             }
             Command::Delete { queue, leases, mode } => {
                 self.state.queue_id(&queue)?;
@@ -142,27 +111,149 @@ impl StateDriver {
                 }
                 Ok(Reply::Done)
             }
+            Command::Cancel { queue, seqs } => {
+                self.state.queue_id(&queue)?;
+                let mut outcomes = Vec::new();
+                for seq in seqs {
+                    outcomes.push(self.state.decide_cancel(&queue, seq).map(|decided| {
+                        let cancelled = ledgerq::types::CancelOutcome::Cancelled;
+                        decided.map_or_else(
+                            |told| told,
+                            |record| {
+                                self.apply(&record);
+                                cancelled
+                            },
+                        )
+                    }));
+                }
+                Ok(Reply::Cancelled(outcomes))
+            }
+            Command::Transact { steps } => self.transact(steps),
+            Command::Browse(browse) => {
+                let (messages, next) = self.state.browse(&browse)?;
+                Ok(Reply::Browsed { messages, next })
+            }
+            other => self.queue_answer(other),
+        };
+        self.state.check_all();
+        answer
+    }
+
+    fn queue_answer(&mut self, command: Command) -> Answer {
+        match command {
+            Command::CreateQueue { queue, settings } => {
+                let record = self.state.decide_create(&queue, &settings)?;
+                self.changed(&queue, record)
+            }
+            Command::UpdateQueue { queue, settings } => {
+                let record = self.state.decide_update(&queue, &settings)?;
+                self.changed(&queue, record)
+            }
+            Command::PauseQueue { queue, sends, receives } => {
+                let record = self.state.decide_pause(&queue, sends, receives)?;
+                self.changed(&queue, record)
+            }
+            Command::GetQueue { queue } => self.state.queue(&queue).map(Reply::Queue),
+            Command::ListQueues { prefix, after, count_max } => {
+                let (queues, more) = self.state.queues(&prefix, after.as_ref(), count_max);
+                Ok(Reply::Queues { queues, more })
+            }
+            Command::ListDeadLetterSources { queue, after, count_max } => {
+                let listed = self.state.dead_letter_sources(&queue, after.as_ref(), count_max);
+                listed.map(|(queues, more)| Reply::Queues { queues, more })
+            }
+            Command::DeleteQueue { queue } => {
+                let record = self.state.decide_delete_queue(&queue)?;
+                self.apply(&record);
+                Ok(Reply::Done)
+            }
+            Command::PurgeQueue { queue } => {
+                let record = self.state.decide_purge(&queue)?;
+                self.apply(&record);
+                Ok(Reply::Done)
+            }
+            Command::StartMove { spec, dry_run } => {
+                let (record, task, to_move_count) = self.state.decide_start_move(&spec)?;
+                if !dry_run {
+                    self.apply(&record);
+                }
+                Ok(Reply::MoveStarted { task: (!dry_run).then_some(task), to_move_count })
+            }
+            Command::ListMoves { source, count_max } => {
+                Ok(Reply::Moves(self.state.move_tasks(source.as_ref(), count_max)))
+            }
+            Command::CancelMove { task } => {
+                let (record, moved_count) = self.state.decide_cancel_move(task)?;
+                self.apply_if(record);
+                Ok(Reply::MoveCancelling { moved_count })
+            }
+            other => unreachable!("{other:?} is about messages"),
         }
+    }
+
+    fn changed(&mut self, queue: &QueueName, record: Option<Record>) -> Answer {
+        self.apply_if(record);
+        self.state.queue(queue).map(Reply::Queue)
+    }
+
+    fn send(&mut self, queue: &QueueName, entries: Vec<SendEntry>) -> Answer {
+        self.state.queue_id(queue)?;
+        let mut outcomes = Vec::new();
+        for entry in entries {
+            let seq = self.state.next_seq();
+            let decided = self.state.decide_send(queue, &entry, seq);
+            outcomes.push(decided.map(|decision| match decision {
+                SendDecision::Duplicate(seq) => Sent { seq, is_duplicate: true },
+                SendDecision::Accept(_) => {
+                    self.keep(seq, &entry);
+                    let record = decision.record().expect("it is accepted");
+                    self.apply(&record);
+                    Sent { seq, is_duplicate: false }
+                }
+            }));
+        }
+        Ok(Reply::Sent(outcomes))
+    }
+
+    fn keep(&mut self, seq: Seq, entry: &SendEntry) {
+        let bytes = [&entry.payload.head[..], &entry.payload.body[..]].concat();
+        let content = ledgerq::codec::decode_payload(&bytes.into());
+        self.contents.insert(seq, content.expect("it was encoded just now"));
+    }
+
+    fn transact(&mut self, steps: Vec<Step>) -> Answer {
+        let (record, outcomes) = self.state.decide_transact(&steps)?;
+        for (step, outcome) in steps.iter().zip(&outcomes) {
+            if let Step::Send { entry, .. } = step
+                && let StepOutcome::Sent(Sent { seq, is_duplicate: false }) = outcome
+            {
+                self.keep(*seq, entry);
+            }
+        }
+        self.apply_if(record);
+        Ok(Reply::Transacted(outcomes))
     }
 
     fn receive(
         &mut self,
         queue: &QueueName,
-        count_max: usize,
-        visibility_timeout: Option<Millis>,
+        options: &ReceiveOptions,
     ) -> Result<Vec<Leased>, Rejection> {
         let nonce = self.next_nonce;
         self.next_nonce = nonce.next();
-        let records = self.state.decide_receive(queue, count_max, visibility_timeout, nonce)?;
-        let id = self.state.queue_id(queue)?;
-        let mut leased = Vec::new();
-        for record in &records {
-            self.apply(record);
-            if let Record::MessageLeased { seq, .. } = *record {
-                leased.push(self.state.leased(id, seq).expect("it was leased just now"));
+        let mut receiving = self.state.begin_receive(queue, options, nonce)?;
+        let id = receiving.queue();
+        let seqs = if let Some((record, seqs)) = self.state.decide_repeat(&receiving) {
+            self.apply(&record);
+            seqs
+        } else {
+            while let Some(record) = self.state.decide_receive(&mut receiving) {
+                self.apply(&record);
             }
-        }
-        Ok(leased)
+            receiving.taken().to_vec()
+        };
+        let leased = |seq| self.state.leased(id, seq).expect("it was leased just now");
+        Ok(seqs.into_iter().map(leased).collect())
     }
 
     fn delete(
@@ -182,13 +273,15 @@ impl StateDriver {
     }
 
     fn outcome(&self, answer: Answer, refused: Vec<(usize, Rejection)>) -> Outcome {
+        let content = |seq: Seq| self.contents[&seq].clone();
         let contents = match &answer {
-            Ok(Reply::Received(leased)) => {
-                leased.iter().map(|leased| self.contents[&leased.seq].clone()).collect()
+            Ok(Reply::Received(leased)) => leased.iter().map(|l| content(l.seq)).collect(),
+            Ok(Reply::Browsed { messages, .. }) => {
+                messages.iter().map(|browsed| content(browsed.seq)).collect()
             }
             _ => Vec::new(),
         };
-        self.edge.outcome(answer, &contents, refused)
+        self.edge.outcome(answer, contents, refused, &self.state)
     }
 
     /// Gives whoever polls what there is for him; whoever has waited for long enough, nothing.
@@ -204,26 +297,24 @@ impl StateDriver {
             }
         }
     }
+
+    fn settle(&mut self) {
+        self.serve();
+        if self.go_on_moving() {
+            self.serve();
+        }
+    }
 }
 
 impl Driver for StateDriver {
     fn call(&mut self, call: Call) -> Outcome {
-        let (command, refused) = match self.edge.command(call.clone()) {
+        let (command, refused) = match self.edge.command(call) {
             Ok(parsed) => parsed,
             Err(rejection) => return Outcome::Refused(rejection.to_string()),
         };
-        let first_seq = self.state.next_seq();
         let answer = self.answer(command);
-        if let (Ok(Reply::Sent(outcomes)), Call::Send { entries, .. }) = (&answer, call) {
-            assert!(outcomes.iter().flatten().all(|sent| sent.seq >= first_seq));
-            for (outcome, entry) in outcomes.iter().zip(entries) {
-                if let Ok(sent) = outcome {
-                    self.contents.insert(sent.seq, (entry.attributes, entry.body));
-                }
-            }
-        }
         let outcome = self.outcome(answer, refused);
-        self.serve();
+        self.settle();
         outcome
     }
 
@@ -233,7 +324,7 @@ impl Driver for StateDriver {
             let leases = leased.iter().map(Leased::lease).collect();
             self.answer(Command::Return { leases }).expect("a return is never refused");
         }
-        self.serve();
+        self.settle();
     }
 
     fn poll(&mut self, label: &str, receive: Receive) {
@@ -242,7 +333,7 @@ impl Driver for StateDriver {
         let queue_wait = self.state.receive_wait(&queue).map_or(Millis::ZERO, |(_, wait)| wait);
         let until = self.now.after(receive.wait.unwrap_or(queue_wait));
         self.polls.push(Poll { label: label.to_owned(), command, until });
-        self.serve();
+        self.settle();
     }
 
     fn hang_up(&mut self, label: &str) {
@@ -256,11 +347,12 @@ impl Driver for StateDriver {
     fn advance(&mut self, by: Millis) {
         let until = self.now.after(by);
         loop {
-            let ends = self.polls.iter().map(|poll| poll.until).chain(self.state.next_deadline());
+            let polls = self.polls.iter().map(|poll| poll.until);
+            let ends = polls.chain(self.state.next_deadline()).chain(self.next_move());
             let next = ends.min().filter(|next| *next <= until);
             self.now = next.unwrap_or(until).max(self.now);
             self.state.advance(self.now);
-            self.serve();
+            self.settle();
             if next.is_none() {
                 return;
             }
@@ -269,6 +361,7 @@ impl Driver for StateDriver {
 
     fn restart(&mut self) {
         self.polls.clear();
+        self.moves.clear();
         let mut state = State::new(self.settings);
         for (now, records) in &self.frames {
             state.advance(*now);
@@ -280,5 +373,6 @@ impl Driver for StateDriver {
         state.advance(self.now);
         state.check_all();
         self.state = state;
+        self.go_on_moving();
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     api::grpc::{filter, parse, refusal::Refusal},
     broker::Handle,
     proto::v1,
-    types::{MoveFilter, MoveSpec, Rejection, Unit, in_range, limits},
+    types::{MoveFilter, MoveSpec, Rejection, TaskId, Unit, in_range, limits},
 };
 
 pub(super) async fn answer(
@@ -12,16 +12,16 @@ pub(super) async fn answer(
     request: v1::StartMoveRequest,
 ) -> Result<v1::StartMoveResponse, Refusal> {
     let dry_run = request.dry_run;
-    let spec = parse(request)?;
+    let spec = parse(&request)?;
     let started = broker.start_move(spec, dry_run).await;
     let (task, to_move_count) = started.map_err(Refusal::of_request)?;
-    let task_id = task.map(|task| task.get()).unwrap_or_default();
+    let task_id = task.map(TaskId::get).unwrap_or_default();
     Ok(v1::StartMoveResponse { task_id, to_move_count })
 }
 
-fn parse(request: v1::StartMoveRequest) -> Result<MoveSpec, Refusal> {
+fn parse(request: &v1::StartMoveRequest) -> Result<MoveSpec, Refusal> {
     let filter = filter::parse(request.filter.clone())?;
-    spec(&request, filter).map_err(Refusal::of_request)
+    spec(request, filter).map_err(Refusal::of_request)
 }
 
 fn spec(request: &v1::StartMoveRequest, filter: MoveFilter) -> Result<MoveSpec, Rejection> {
@@ -49,7 +49,7 @@ mod tests {
     }
 
     fn refused_field(request: v1::StartMoveRequest) -> Option<String> {
-        parse(request).err().map(|refusal| refusal.field().expect("a field is wrong"))
+        parse(&request).err().map(|refusal| refusal.field().expect("a field is wrong"))
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_source_is_needed_and_a_target_is_not() {
-        let spec = parse(request()).expect("it is good");
+        let spec = parse(&request()).expect("it is good");
         assert_eq!((spec.source.as_str(), spec.target), ("dead", None));
         let source = v1::StartMoveRequest { source_queue: String::new(), ..request() };
         assert_eq!(refused_field(source).as_deref(), Some("source_queue"));
@@ -77,7 +77,7 @@ mod tests {
         #[test]
         fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>) {
             if let Ok(request) = v1::StartMoveRequest::decode(&bytes[..]) {
-                let _ = parse(request);
+                let _ = parse(&request);
             }
         }
     }

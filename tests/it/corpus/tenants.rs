@@ -1,0 +1,620 @@
+//! Fair queues: a tenant, which is a group id on a standard queue, is noisy above a tenth of the
+//! messages in flight with 30 of its own.
+
+use expect_test::expect;
+
+use crate::script::check;
+
+#[test]
+fn tenants_take_turns() {
+    check(
+        "create jobs
+         send jobs a1 a2 a3 group=a
+         send jobs b1 b2 group=b
+         send jobs none
+         receive jobs max=10",
+        expect![[r#"
+            created jobs
+            sent m1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            sent m6
+            received m1 r1 count=1
+            received m4 r2 count=1
+            received m6 r3 count=1
+            received m2 r4 count=1
+            received m5 r5 count=1
+            received m3 r6 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn no_group_is_a_tenant_of_its_own() {
+    check(
+        "create jobs
+         send jobs n1 n2 n3
+         send jobs a1 a2 group=a
+         receive jobs max=3",
+        expect![[r#"
+            created jobs
+            sent m1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            received m1 r1 count=1
+            received m4 r2 count=1
+            received m2 r3 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_quiet_tenant_goes_before_a_noisy_one() {
+    check(
+        "create jobs
+         send jobs a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27 a28 a29 a30 a31 a32 group=noisy
+         receive jobs max=30
+         send jobs q1 q2 q3 group=quiet
+         receive jobs max=4          # three of the quiet one, and then the noisy one",
+        expect![[r#"
+            created jobs
+            sent m1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            sent m6
+            sent m7
+            sent m8
+            sent m9
+            sent m10
+            sent m11
+            sent m12
+            sent m13
+            sent m14
+            sent m15
+            sent m16
+            sent m17
+            sent m18
+            sent m19
+            sent m20
+            sent m21
+            sent m22
+            sent m23
+            sent m24
+            sent m25
+            sent m26
+            sent m27
+            sent m28
+            sent m29
+            sent m30
+            sent m31
+            sent m32
+            received m1 r1 count=1
+            received m2 r2 count=1
+            received m3 r3 count=1
+            received m4 r4 count=1
+            received m5 r5 count=1
+            received m6 r6 count=1
+            received m7 r7 count=1
+            received m8 r8 count=1
+            received m9 r9 count=1
+            received m10 r10 count=1
+            received m11 r11 count=1
+            received m12 r12 count=1
+            received m13 r13 count=1
+            received m14 r14 count=1
+            received m15 r15 count=1
+            received m16 r16 count=1
+            received m17 r17 count=1
+            received m18 r18 count=1
+            received m19 r19 count=1
+            received m20 r20 count=1
+            received m21 r21 count=1
+            received m22 r22 count=1
+            received m23 r23 count=1
+            received m24 r24 count=1
+            received m25 r25 count=1
+            received m26 r26 count=1
+            received m27 r27 count=1
+            received m28 r28 count=1
+            received m29 r29 count=1
+            received m30 r30 count=1
+            sent m33
+            sent m34
+            sent m35
+            received m33 r31 count=1
+            received m34 r32 count=1
+            received m35 r33 count=1
+            received m31 r34 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn with_29_in_flight_a_tenant_is_quiet() {
+    check(
+        "create jobs
+         send jobs a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27 a28 a29 a30 a31 a32 group=a
+         receive jobs max=29
+         send jobs q1 q2 q3 group=b
+         receive jobs max=2          # they take turns; with this it has its 30
+         receive jobs max=2",
+        expect![[r#"
+            created jobs
+            sent m1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            sent m6
+            sent m7
+            sent m8
+            sent m9
+            sent m10
+            sent m11
+            sent m12
+            sent m13
+            sent m14
+            sent m15
+            sent m16
+            sent m17
+            sent m18
+            sent m19
+            sent m20
+            sent m21
+            sent m22
+            sent m23
+            sent m24
+            sent m25
+            sent m26
+            sent m27
+            sent m28
+            sent m29
+            sent m30
+            sent m31
+            sent m32
+            received m1 r1 count=1
+            received m2 r2 count=1
+            received m3 r3 count=1
+            received m4 r4 count=1
+            received m5 r5 count=1
+            received m6 r6 count=1
+            received m7 r7 count=1
+            received m8 r8 count=1
+            received m9 r9 count=1
+            received m10 r10 count=1
+            received m11 r11 count=1
+            received m12 r12 count=1
+            received m13 r13 count=1
+            received m14 r14 count=1
+            received m15 r15 count=1
+            received m16 r16 count=1
+            received m17 r17 count=1
+            received m18 r18 count=1
+            received m19 r19 count=1
+            received m20 r20 count=1
+            received m21 r21 count=1
+            received m22 r22 count=1
+            received m23 r23 count=1
+            received m24 r24 count=1
+            received m25 r25 count=1
+            received m26 r26 count=1
+            received m27 r27 count=1
+            received m28 r28 count=1
+            received m29 r29 count=1
+            sent m33
+            sent m34
+            sent m35
+            received m30 r30 count=1
+            received m33 r31 count=1
+            received m34 r32 count=1
+            received m35 r33 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn of_noisy_tenants_the_one_with_the_least_in_flight_goes_first() {
+    check(
+        "create jobs
+         send jobs a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27 a28 a29 a30 a31 a32 a33 a34 a35 group=a
+         receive jobs max=31
+         send jobs b1 b2 b3 b4 b5 b6 b7 b8 b9 b10 b11 b12 b13 b14 b15 b16 b17 b18 b19 b20 b21 b22 b23 b24 b25 b26 b27 b28 b29 b30 b31 b32 b33 b34 b35 group=b
+         receive jobs max=30
+         receive jobs max=2",
+        expect![[r#"
+            created jobs
+            sent m1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            sent m6
+            sent m7
+            sent m8
+            sent m9
+            sent m10
+            sent m11
+            sent m12
+            sent m13
+            sent m14
+            sent m15
+            sent m16
+            sent m17
+            sent m18
+            sent m19
+            sent m20
+            sent m21
+            sent m22
+            sent m23
+            sent m24
+            sent m25
+            sent m26
+            sent m27
+            sent m28
+            sent m29
+            sent m30
+            sent m31
+            sent m32
+            sent m33
+            sent m34
+            sent m35
+            received m1 r1 count=1
+            received m2 r2 count=1
+            received m3 r3 count=1
+            received m4 r4 count=1
+            received m5 r5 count=1
+            received m6 r6 count=1
+            received m7 r7 count=1
+            received m8 r8 count=1
+            received m9 r9 count=1
+            received m10 r10 count=1
+            received m11 r11 count=1
+            received m12 r12 count=1
+            received m13 r13 count=1
+            received m14 r14 count=1
+            received m15 r15 count=1
+            received m16 r16 count=1
+            received m17 r17 count=1
+            received m18 r18 count=1
+            received m19 r19 count=1
+            received m20 r20 count=1
+            received m21 r21 count=1
+            received m22 r22 count=1
+            received m23 r23 count=1
+            received m24 r24 count=1
+            received m25 r25 count=1
+            received m26 r26 count=1
+            received m27 r27 count=1
+            received m28 r28 count=1
+            received m29 r29 count=1
+            received m30 r30 count=1
+            received m31 r31 count=1
+            sent m36
+            sent m37
+            sent m38
+            sent m39
+            sent m40
+            sent m41
+            sent m42
+            sent m43
+            sent m44
+            sent m45
+            sent m46
+            sent m47
+            sent m48
+            sent m49
+            sent m50
+            sent m51
+            sent m52
+            sent m53
+            sent m54
+            sent m55
+            sent m56
+            sent m57
+            sent m58
+            sent m59
+            sent m60
+            sent m61
+            sent m62
+            sent m63
+            sent m64
+            sent m65
+            sent m66
+            sent m67
+            sent m68
+            sent m69
+            sent m70
+            received m36 r32 count=1
+            received m37 r33 count=1
+            received m38 r34 count=1
+            received m39 r35 count=1
+            received m40 r36 count=1
+            received m41 r37 count=1
+            received m42 r38 count=1
+            received m43 r39 count=1
+            received m44 r40 count=1
+            received m45 r41 count=1
+            received m46 r42 count=1
+            received m47 r43 count=1
+            received m48 r44 count=1
+            received m49 r45 count=1
+            received m50 r46 count=1
+            received m51 r47 count=1
+            received m52 r48 count=1
+            received m53 r49 count=1
+            received m54 r50 count=1
+            received m55 r51 count=1
+            received m56 r52 count=1
+            received m57 r53 count=1
+            received m58 r54 count=1
+            received m59 r55 count=1
+            received m60 r56 count=1
+            received m61 r57 count=1
+            received m62 r58 count=1
+            received m63 r59 count=1
+            received m64 r60 count=1
+            received m65 r61 count=1
+            received m66 r62 count=1
+            received m32 r63 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_noisy_tenant_is_never_locked() {
+    check(
+        "create jobs
+         send jobs a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27 a28 a29 a30 a31 a32 a33 a34 a35 a36 a37 a38 a39 a40 group=a
+         receive jobs max=35
+         receive jobs max=10",
+        expect![[r#"
+            created jobs
+            sent m1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            sent m6
+            sent m7
+            sent m8
+            sent m9
+            sent m10
+            sent m11
+            sent m12
+            sent m13
+            sent m14
+            sent m15
+            sent m16
+            sent m17
+            sent m18
+            sent m19
+            sent m20
+            sent m21
+            sent m22
+            sent m23
+            sent m24
+            sent m25
+            sent m26
+            sent m27
+            sent m28
+            sent m29
+            sent m30
+            sent m31
+            sent m32
+            sent m33
+            sent m34
+            sent m35
+            sent m36
+            sent m37
+            sent m38
+            sent m39
+            sent m40
+            received m1 r1 count=1
+            received m2 r2 count=1
+            received m3 r3 count=1
+            received m4 r4 count=1
+            received m5 r5 count=1
+            received m6 r6 count=1
+            received m7 r7 count=1
+            received m8 r8 count=1
+            received m9 r9 count=1
+            received m10 r10 count=1
+            received m11 r11 count=1
+            received m12 r12 count=1
+            received m13 r13 count=1
+            received m14 r14 count=1
+            received m15 r15 count=1
+            received m16 r16 count=1
+            received m17 r17 count=1
+            received m18 r18 count=1
+            received m19 r19 count=1
+            received m20 r20 count=1
+            received m21 r21 count=1
+            received m22 r22 count=1
+            received m23 r23 count=1
+            received m24 r24 count=1
+            received m25 r25 count=1
+            received m26 r26 count=1
+            received m27 r27 count=1
+            received m28 r28 count=1
+            received m29 r29 count=1
+            received m30 r30 count=1
+            received m31 r31 count=1
+            received m32 r32 count=1
+            received m33 r33 count=1
+            received m34 r34 count=1
+            received m35 r35 count=1
+            received m36 r36 count=1
+            received m37 r37 count=1
+            received m38 r38 count=1
+            received m39 r39 count=1
+            received m40 r40 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_tenant_is_quiet_again_when_its_messages_are_done() {
+    check(
+        "create jobs
+         send jobs a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27 a28 a29 a30 a31 a32 group=a
+         receive jobs max=30
+         delete jobs r1
+         send jobs b1 b2 group=b
+         receive jobs max=2",
+        expect![[r#"
+            created jobs
+            sent m1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            sent m6
+            sent m7
+            sent m8
+            sent m9
+            sent m10
+            sent m11
+            sent m12
+            sent m13
+            sent m14
+            sent m15
+            sent m16
+            sent m17
+            sent m18
+            sent m19
+            sent m20
+            sent m21
+            sent m22
+            sent m23
+            sent m24
+            sent m25
+            sent m26
+            sent m27
+            sent m28
+            sent m29
+            sent m30
+            sent m31
+            sent m32
+            received m1 r1 count=1
+            received m2 r2 count=1
+            received m3 r3 count=1
+            received m4 r4 count=1
+            received m5 r5 count=1
+            received m6 r6 count=1
+            received m7 r7 count=1
+            received m8 r8 count=1
+            received m9 r9 count=1
+            received m10 r10 count=1
+            received m11 r11 count=1
+            received m12 r12 count=1
+            received m13 r13 count=1
+            received m14 r14 count=1
+            received m15 r15 count=1
+            received m16 r16 count=1
+            received m17 r17 count=1
+            received m18 r18 count=1
+            received m19 r19 count=1
+            received m20 r20 count=1
+            received m21 r21 count=1
+            received m22 r22 count=1
+            received m23 r23 count=1
+            received m24 r24 count=1
+            received m25 r25 count=1
+            received m26 r26 count=1
+            received m27 r27 count=1
+            received m28 r28 count=1
+            received m29 r29 count=1
+            received m30 r30 count=1
+            deleted
+            sent m33
+            sent m34
+            received m31 r31 count=1
+            received m33 r32 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn priority_goes_before_fairness() {
+    check(
+        "create jobs
+         send jobs a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27 a28 a29 a30 a31 group=a priority=9
+         receive jobs max=30
+         send jobs b1 group=b
+         receive jobs max=2",
+        expect![[r#"
+            created jobs
+            sent m1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            sent m6
+            sent m7
+            sent m8
+            sent m9
+            sent m10
+            sent m11
+            sent m12
+            sent m13
+            sent m14
+            sent m15
+            sent m16
+            sent m17
+            sent m18
+            sent m19
+            sent m20
+            sent m21
+            sent m22
+            sent m23
+            sent m24
+            sent m25
+            sent m26
+            sent m27
+            sent m28
+            sent m29
+            sent m30
+            sent m31
+            received m1 r1 count=1
+            received m2 r2 count=1
+            received m3 r3 count=1
+            received m4 r4 count=1
+            received m5 r5 count=1
+            received m6 r6 count=1
+            received m7 r7 count=1
+            received m8 r8 count=1
+            received m9 r9 count=1
+            received m10 r10 count=1
+            received m11 r11 count=1
+            received m12 r12 count=1
+            received m13 r13 count=1
+            received m14 r14 count=1
+            received m15 r15 count=1
+            received m16 r16 count=1
+            received m17 r17 count=1
+            received m18 r18 count=1
+            received m19 r19 count=1
+            received m20 r20 count=1
+            received m21 r21 count=1
+            received m22 r22 count=1
+            received m23 r23 count=1
+            received m24 r24 count=1
+            received m25 r25 count=1
+            received m26 r26 count=1
+            received m27 r27 count=1
+            received m28 r28 count=1
+            received m29 r29 count=1
+            received m30 r30 count=1
+            sent m32
+            received m31 r31 count=1
+            received m32 r32 count=1
+        "#]],
+    );
+}
