@@ -167,7 +167,8 @@ async fn serve_broker(directory: &Path) -> SocketAddr {
     let gate = Gate::new();
     gate.open(broker.handle().clone());
     let (listener, address) = listen().await;
-    let settings = server::Settings { tls: None, drain_max: Duration::from_secs(1) };
+    let settings =
+        server::Settings { tls: None, drain_max: Duration::from_secs(1), test_clock: None };
     tokio::spawn(async move {
         let _broker = broker;
         server::serve(listener, gate, settings, std::future::pending()).await

@@ -54,8 +54,8 @@ const ROOM_BYTES: usize = 1_048_576;
 #[expect(clippy::cast_possible_truncation, reason = "5 MiB fit any usize")]
 const ENCODED_BYTES_MAX: usize = limits::REQUEST_BYTES_MAX as usize + ROOM_BYTES;
 
-/// The services of the API and reflection, for requests that `gate` lets through; with a test clock,
-/// that clients can move it.
+/// The services of the API and reflection, for requests that `gate` lets through; with a test
+/// clock, that clients can move it.
 ///
 /// # Panics
 ///

@@ -216,7 +216,7 @@ mod tests {
     fn codes_and_reasons_stay_as_they_are() {
         let mut table = String::new();
         for rejection in rejections() {
-            let refusal = Refusal { place: Place::Message("entries[3]".into()), rejection };
+            let refusal = Refusal { place: Place::Message("e".into()), rejection };
             let error = v1::EntryError::from(&refusal);
             let retry = error.retry_delay.map_or("never".into(), |delay| delay.to_string());
             let code = Code::from_i32(error.code);
@@ -224,30 +224,30 @@ mod tests {
             writeln!(table, "{code:?} {reason} {field:?} {retry}").expect("text takes all");
         }
         expect![[r#"
-            InvalidArgument QUEUE_NAME_INVALID "entries[3].queue" never
-            InvalidArgument VALUE_OUT_OF_RANGE "entries[3].delay" never
-            InvalidArgument VALUE_MALFORMED "entries[3].mode" never
-            InvalidArgument FIELD_MISSING "entries[3].value" never
+            InvalidArgument QUEUE_NAME_INVALID "e.queue" never
+            InvalidArgument VALUE_OUT_OF_RANGE "e.delay" never
+            InvalidArgument VALUE_MALFORMED "e.mode" never
+            InvalidArgument FIELD_MISSING "e.value" never
             NotFound QUEUE_NOT_FOUND "" never
             AlreadyExists QUEUE_ALREADY_EXISTS "" never
-            InvalidArgument MESSAGE_TOO_LARGE "entries[3].body" never
+            InvalidArgument MESSAGE_TOO_LARGE "e.body" never
             ResourceExhausted TOO_MANY_IN_FLIGHT "" 1s
-            InvalidArgument RECEIPT_HANDLE_INVALID "entries[3].receipt_handle" never
-            InvalidArgument RECEIPT_HANDLE_OF_ANOTHER_QUEUE "entries[3].receipt_handle" never
+            InvalidArgument RECEIPT_HANDLE_INVALID "e.receipt_handle" never
+            InvalidArgument RECEIPT_HANDLE_OF_ANOTHER_QUEUE "e.receipt_handle" never
             FailedPrecondition MESSAGE_NOT_IN_FLIGHT "" never
             FailedPrecondition LEASE_STALE "" never
             NotFound MESSAGE_NOT_FOUND "" never
-            InvalidArgument LEASE_TOO_LONG "entries[3].visibility_timeout" never
+            InvalidArgument LEASE_TOO_LONG "e.visibility_timeout" never
             FailedPrecondition PURGE_IN_PROGRESS "" 1.500s
-            FailedPrecondition RECEIPT_HANDLE_EXPIRED "entries[3].receipt_handle" never
+            FailedPrecondition RECEIPT_HANDLE_EXPIRED "e.receipt_handle" never
             FailedPrecondition QUEUE_PAUSED "" never
-            InvalidArgument NOT_FOR_THIS_KIND "entries[3].delay" never
-            InvalidArgument DEDUPLICATION_ID_MISSING "entries[3].deduplication_id" never
+            InvalidArgument NOT_FOR_THIS_KIND "e.delay" never
+            InvalidArgument DEDUPLICATION_ID_MISSING "e.deduplication_id" never
             ResourceExhausted TOO_MANY_DEDUPLICATION_IDS "" 60s
-            FailedPrecondition DEAD_LETTER_QUEUE_REFUSED "entries[3].redrive_policy.dead_letter_queue" never
-            FailedPrecondition LEASE_STALE "entries[3]" never
-            InvalidArgument SAME_MESSAGE "entries[3].receipt_handle" never
-            InvalidArgument NOT_A_DEAD_LETTER_QUEUE "entries[3].source_queue" never
+            FailedPrecondition DEAD_LETTER_QUEUE_REFUSED "e.redrive_policy.dead_letter_queue" never
+            FailedPrecondition LEASE_STALE "e" never
+            InvalidArgument SAME_MESSAGE "e.receipt_handle" never
+            InvalidArgument NOT_A_DEAD_LETTER_QUEUE "e.source_queue" never
             FailedPrecondition MOVE_TASK_RUNNING "" never
             NotFound MOVE_TASK_NOT_FOUND "" never
             ResourceExhausted OVERLOADED "" 0.100s

@@ -19,8 +19,8 @@ pub(super) fn group_id(envelope: &Envelope) -> String {
     envelope.group.as_ref().map(GroupId::to_string).unwrap_or_default()
 }
 
-/// By what the message's duplicates are known; empty if by nothing. `is_fifo_dead_letter` tells that
-/// it came to a FIFO queue as a dead letter: then it is its own id.
+/// By what the message's duplicates are known; empty if by nothing. `is_fifo_dead_letter` tells
+/// that it came to a FIFO queue as a dead letter: then it is its own id.
 pub(super) fn deduplication_id(
     message_id: &str,
     is_fifo_dead_letter: bool,

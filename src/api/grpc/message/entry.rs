@@ -229,8 +229,8 @@ mod tests {
         let until = crate::types::Timestamp::from_millis(5000);
         assert_eq!(delay_of(with(None, deliver_at)), Some(Some(Delay::Until(until))));
         let refused = parsed(with(delay, deliver_at)).expect_err("they contradict each other");
-        let sentence = "entries[0].deliver_at is \"5.000, beside a delay of 1001ms\": a message has \
-                        a delay or deliver_at, not both";
+        let sentence = "entries[0].deliver_at is \"5.000, beside a delay of 1001ms\": \
+                        a message has a delay or deliver_at, not both";
         assert_eq!(refused.message(), sentence);
     }
 

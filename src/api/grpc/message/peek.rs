@@ -1,7 +1,7 @@
 //! `Peek`.
 //!
-//! The broker chooses a page by what the state knows; what only the stored bytes tell, attributes, is
-//! looked at here, and so a page can have fewer messages than it could.
+//! The broker chooses a page by what the state knows; what only the stored bytes tell, attributes,
+//! is looked at here, and so a page can have fewer messages than it could.
 
 use futures_util::{StreamExt, stream};
 use prost::Message;

@@ -121,14 +121,14 @@ mod tests {
     use super::*;
     use crate::types::{Millis, QueueSettings};
 
-    fn seconds(seconds: i64) -> Option<Duration> {
-        Some(Duration { seconds, nanos: 0 })
+    fn seconds(seconds: i64) -> Duration {
+        Duration { seconds, nanos: 0 }
     }
 
     /// What becomes of the settings of a queue of this name, and of which field it is refused.
-    fn check(queue: &str, given: v1::QueueSettings) -> Result<QueueSettings, String> {
+    fn check(queue: &str, given: &v1::QueueSettings) -> Result<QueueSettings, String> {
         let refused = |refusal: Refusal| refusal.field().expect("a field is wrong");
-        let patch = parse(Some(&given)).map_err(refused)?;
+        let patch = parse(Some(given)).map_err(refused)?;
         let settings = QueueSettings::default().patched(&patch);
         let queue = QueueName::parse(queue).expect("it is a name");
         settings.check(&queue).map(|()| settings).map_err(|rejection| refused(refusal(rejection)))
@@ -148,15 +148,15 @@ mod tests {
             ..Default::default()
         };
         for count in [1, 1000] {
-            assert!(check("jobs", policy("dead", count)).is_ok(), "{count}");
+            assert!(check("jobs", &policy("dead", count)).is_ok(), "{count}");
         }
         for count in [0, 1001, u32::MAX] {
             let max_receives = refused("redrive_policy.max_receives");
-            assert_eq!(check("jobs", policy("dead", count)), max_receives, "{count}");
+            assert_eq!(check("jobs", &policy("dead", count)), max_receives, "{count}");
         }
         for queue in ["", "no name", "jobs", "dead.fifo", &"x".repeat(1 << 20)] {
             let dead_letter_queue = refused("redrive_policy.dead_letter_queue");
-            assert_eq!(check("jobs", policy(queue, 1)), dead_letter_queue, "{queue:.20}");
+            assert_eq!(check("jobs", &policy(queue, 1)), dead_letter_queue, "{queue:.20}");
         }
     }
 
@@ -171,11 +171,11 @@ mod tests {
         };
         let ten = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
         for (mode, sources) in [(1, &[][..]), (2, &[]), (3, &ten[..1]), (3, &ten)] {
-            assert!(check("jobs", policy(mode, sources)).is_ok(), "{mode} {sources:?}");
+            assert!(check("jobs", &policy(mode, sources)).is_ok(), "{mode} {sources:?}");
         }
         for mode in [0, 4, -1, i32::MAX] {
             let refused = refused("redrive_allow_policy.mode");
-            assert_eq!(check("jobs", policy(mode, &[])), refused, "{mode}");
+            assert_eq!(check("jobs", &policy(mode, &[])), refused, "{mode}");
         }
         let eleven = [&ten[..], &["k"]].concat();
         let many = vec!["a"; 100_000];
@@ -183,7 +183,7 @@ mod tests {
             [(1, &ten[..1]), (2, &ten[..1]), (3, &[]), (3, &eleven), (3, &many), (3, &["a b"])];
         for (mode, sources) in wrong {
             let refused = refused("redrive_allow_policy.source_queues");
-            assert_eq!(check("jobs", policy(mode, sources)), refused, "{mode} {}", sources.len());
+            assert_eq!(check("jobs", &policy(mode, sources)), refused, "{mode} {}", sources.len());
         }
     }
 
@@ -196,15 +196,15 @@ mod tests {
             throughput_limit,
             ..Default::default()
         };
-        assert!(check("jobs.fifo", by_content()).is_ok());
-        assert_eq!(check("jobs", by_content()), refused("content_deduplication"));
-        assert!(check("jobs.fifo", enums(2, 2)).is_ok());
-        assert!(check("jobs", enums(1, 1)).is_ok());
-        assert_eq!(check("jobs", enums(2, 0)), refused("deduplication_scope"));
-        assert_eq!(check("jobs.fifo", enums(0, 2)), refused("throughput_limit"));
+        assert!(check("jobs.fifo", &by_content()).is_ok());
+        assert_eq!(check("jobs", &by_content()), refused("content_deduplication"));
+        assert!(check("jobs.fifo", &enums(2, 2)).is_ok());
+        assert!(check("jobs", &enums(1, 1)).is_ok());
+        assert_eq!(check("jobs", &enums(2, 0)), refused("deduplication_scope"));
+        assert_eq!(check("jobs.fifo", &enums(0, 2)), refused("throughput_limit"));
         for absurd in [3, -1, i32::MIN] {
-            assert_eq!(check("jobs.fifo", enums(absurd, 0)), refused("deduplication_scope"));
-            assert_eq!(check("jobs.fifo", enums(0, absurd)), refused("throughput_limit"));
+            assert_eq!(check("jobs.fifo", &enums(absurd, 0)), refused("deduplication_scope"));
+            assert_eq!(check("jobs.fifo", &enums(0, absurd)), refused("throughput_limit"));
         }
     }
 
@@ -214,14 +214,18 @@ mod tests {
             retry_backoff: Some(v1::RetryBackoff { first, doubles: true, max }),
             ..Default::default()
         };
-        let longest = check("jobs", backoff(seconds(1), None)).expect("it is good").backoff;
+        let longest = check("jobs", &backoff(Some(seconds(1)), None)).expect("it is good").backoff;
         assert_eq!(longest.map(|backoff| backoff.max), Some(Millis::from_secs(43_200)));
-        assert!(check("jobs", backoff(seconds(43_200), seconds(43_200))).is_ok());
-        for first in [None, seconds(0), seconds(-1), seconds(43_201), seconds(i64::MAX)] {
-            assert_eq!(check("jobs", backoff(first, None)), refused("retry_backoff.first"));
+        assert!(check("jobs", &backoff(Some(seconds(43_200)), Some(seconds(43_200)))).is_ok());
+        for first in [0, -1, 43_201, i64::MAX].map(|first| Some(seconds(first))) {
+            assert_eq!(check("jobs", &backoff(first, None)), refused("retry_backoff.first"));
         }
-        for max in [seconds(4), seconds(-1), seconds(43_201), seconds(i64::MAX)] {
-            assert_eq!(check("jobs", backoff(seconds(5), max)), refused("retry_backoff.max"));
+        assert_eq!(check("jobs", &backoff(None, None)), refused("retry_backoff.first"));
+        for max in [4, -1, 43_201, i64::MAX].map(|max| Some(seconds(max))) {
+            assert_eq!(
+                check("jobs", &backoff(Some(seconds(5)), max)),
+                refused("retry_backoff.max")
+            );
         }
     }
 
@@ -235,7 +239,7 @@ mod tests {
         #[test]
         fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>) {
             if let Ok(given) = v1::QueueSettings::decode(&bytes[..]) {
-                let _ = check("jobs", given);
+                let _ = check("jobs", &given);
             }
         }
 
@@ -253,7 +257,7 @@ mod tests {
                 tags: [(name.clone(), name)].into(),
                 ..Default::default()
             };
-            let _ = check("jobs.fifo", given);
+            let _ = check("jobs.fifo", &given);
         }
     }
 }

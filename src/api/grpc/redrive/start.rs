@@ -48,18 +48,18 @@ mod tests {
         v1::StartMoveRequest { source_queue: "dead".into(), ..Default::default() }
     }
 
-    fn refused_field(request: v1::StartMoveRequest) -> Option<String> {
-        parse(&request).err().map(|refusal| refusal.field().expect("a field is wrong"))
+    fn refused_field(request: &v1::StartMoveRequest) -> Option<String> {
+        parse(request).err().map(|refusal| refusal.field().expect("a field is wrong"))
     }
 
     #[test]
     fn a_task_moves_1_to_500_messages_a_second_or_as_many_as_it_can() {
         let with = |max_per_second| v1::StartMoveRequest { max_per_second, ..request() };
         for rate in [None, Some(1), Some(500)] {
-            assert_eq!(refused_field(with(rate)), None, "{rate:?}");
+            assert_eq!(refused_field(&with(rate)), None, "{rate:?}");
         }
         for rate in [0, 501, u32::MAX].map(Some) {
-            assert_eq!(refused_field(with(rate)).as_deref(), Some("max_per_second"), "{rate:?}");
+            assert_eq!(refused_field(&with(rate)).as_deref(), Some("max_per_second"), "{rate:?}");
         }
     }
 
@@ -68,9 +68,9 @@ mod tests {
         let spec = parse(&request()).expect("it is good");
         assert_eq!((spec.source.as_str(), spec.target), ("dead", None));
         let source = v1::StartMoveRequest { source_queue: String::new(), ..request() };
-        assert_eq!(refused_field(source).as_deref(), Some("source_queue"));
+        assert_eq!(refused_field(&source).as_deref(), Some("source_queue"));
         let target = v1::StartMoveRequest { target_queue: "no name".into(), ..request() };
-        assert_eq!(refused_field(target).as_deref(), Some("target_queue"));
+        assert_eq!(refused_field(&target).as_deref(), Some("target_queue"));
     }
 
     proptest! {
