@@ -140,8 +140,8 @@ impl FromStr for AllowForm {
         match text {
             "all" => Ok(Self(RedriveAllow::All)),
             "none" => Ok(Self(RedriveAllow::None)),
-            names => {
-                let queues: Vec<_> = names.split(',').map(named).collect::<Result<_, _>>()?;
+            list => {
+                let queues: Vec<_> = list.split(',').map(named).collect::<Result<_, _>>()?;
                 let (count, count_max) = (queues.len(), limits::REDRIVE_SOURCES_MAX);
                 if count > count_max {
                     return Err(ValueError::TooManyQueues { count, count_max });

@@ -19,43 +19,43 @@ pub(super) fn describe(record: &Record) -> Described {
         Record::RetentionHeld => ("RetentionHeld", Vec::new()),
         Record::RetentionReleased => ("RetentionReleased", Vec::new()),
         Record::QueueCreated { queue, name, settings } => {
-            let fields = vec![queue_id(queue), ("queue", Value::Text(name.to_string()))];
+            let fields = vec![queue_id(*queue), ("queue", Value::Text(name.to_string()))];
             ("QueueCreated", with(fields, settings_fields(settings)))
         }
         Record::QueueUpdated { queue, settings } => {
-            ("QueueUpdated", with(vec![queue_id(queue)], settings_fields(settings)))
+            ("QueueUpdated", with(vec![queue_id(*queue)], settings_fields(settings)))
         }
-        Record::QueueDeleted { queue } => ("QueueDeleted", vec![queue_id(queue)]),
+        Record::QueueDeleted { queue } => ("QueueDeleted", vec![queue_id(*queue)]),
         Record::QueuePurged { queue, seq_bound } => {
             let bound = ("seq_bound", Value::Number(seq_bound.get()));
-            ("QueuePurged", vec![queue_id(queue), bound])
+            ("QueuePurged", vec![queue_id(*queue), bound])
         }
         Record::QueuePaused { queue, sends, receives } => {
             let paused = [("sends", Value::Flag(*sends)), ("receives", Value::Flag(*receives))];
-            ("QueuePaused", with(vec![queue_id(queue)], paused))
+            ("QueuePaused", with(vec![queue_id(*queue)], paused))
         }
         Record::MessageSent(sending) => ("MessageSent", sending_fields(sending)),
         Record::MessageLeased { queue, seq, nonce, until } => {
             let lease = [nonce_of(*nonce), ("until", Value::At(*until))];
-            ("MessageLeased", with(message_of(queue, seq), lease))
+            ("MessageLeased", with(message_of(*queue, *seq), lease))
         }
         Record::VisibilityChanged { queue, seq, until } => {
-            ("VisibilityChanged", with(message_of(queue, seq), [("until", Value::At(*until))]))
+            ("VisibilityChanged", with(message_of(*queue, *seq), [("until", Value::At(*until))]))
         }
-        Record::LeaseReturned { queue, seq } => ("LeaseReturned", message_of(queue, seq)),
-        Record::MessageDeleted { queue, seq } => ("MessageDeleted", message_of(queue, seq)),
+        Record::LeaseReturned { queue, seq } => ("LeaseReturned", message_of(*queue, *seq)),
+        Record::MessageDeleted { queue, seq } => ("MessageDeleted", message_of(*queue, *seq)),
         Record::MessageMoved { queue, seq, target } => {
             let target = ("target_queue_id", Value::Number(target.get()));
-            ("MessageMoved", with(message_of(queue, seq), [target]))
+            ("MessageMoved", with(message_of(*queue, *seq), [target]))
         }
         Record::AttemptMade { queue, attempt, nonce, seqs } => {
             let seqs: Vec<String> = seqs.iter().map(Seq::to_string).collect();
             let made = [nonce_of(*nonce), ("seqs", Value::Text(seqs.join(",")))];
-            ("AttemptMade", with(vec![queue_id(queue), attempt_of(*attempt)], made))
+            ("AttemptMade", with(vec![queue_id(*queue), attempt_of(*attempt)], made))
         }
         Record::AttemptRepeated { queue, attempt, until } => {
             let until = ("until", Value::At(*until));
-            ("AttemptRepeated", vec![queue_id(queue), attempt_of(*attempt), until])
+            ("AttemptRepeated", vec![queue_id(*queue), attempt_of(*attempt), until])
         }
         Record::Transacted { records } => return transacted(records),
         Record::MoveStarted { task, source, target, rate_max, filter } => {
@@ -89,11 +89,11 @@ fn with(mut fields: Vec<Field>, more: impl IntoIterator<Item = Field>) -> Vec<Fi
     fields
 }
 
-fn queue_id(queue: &QueueId) -> Field {
+fn queue_id(queue: QueueId) -> Field {
     ("queue_id", Value::Number(queue.get()))
 }
 
-fn message_of(queue: &QueueId, seq: &Seq) -> Vec<Field> {
+fn message_of(queue: QueueId, seq: Seq) -> Vec<Field> {
     vec![queue_id(queue), ("seq", Value::Number(seq.get()))]
 }
 
@@ -111,7 +111,7 @@ fn attempt_of(Digest(digest): Digest) -> Field {
 }
 
 fn sending_fields(sending: &Sending) -> Vec<Field> {
-    let mut fields = message_of(&sending.queue, &sending.seq);
+    let mut fields = message_of(sending.queue, sending.seq);
     fields.push(("size", Value::Bytes(u64::from(sending.size))));
     fields.push(("ready_at", Value::At(sending.ready_at)));
     fields.extend(sending.expires_at.map(|at| ("expires_at", Value::At(at))));

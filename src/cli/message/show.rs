@@ -82,7 +82,7 @@ pub(super) fn run(args: &ShowArgs, out: &mut Output) -> Result<(), Failure> {
     let report = log::verify(
         &*readable.disk,
         Some(lineage),
-        &mut |frame| take(&mut history, &mut reach, frame),
+        &mut |frame| take(&mut history, &mut reach, &frame),
         &mut |at| bar.report(at.segments_done as u64, at.segments_total as u64),
     );
     bar.finish();
@@ -100,7 +100,7 @@ pub(super) fn run(args: &ShowArgs, out: &mut Output) -> Result<(), Failure> {
     damage(&report, readable.is_live).map_or(Ok(()), Err)
 }
 
-fn take(history: &mut History, reach: &mut Reach, frame: FrameView<'_>) -> Result<(), String> {
+fn take(history: &mut History, reach: &mut Reach, frame: &FrameView<'_>) -> Result<(), String> {
     reach.first = reach.first.or(Some(frame.first_lsn));
     reach.ends_at = frame.now;
     let mut lsn = frame.first_lsn;
