@@ -32,7 +32,8 @@ pub(super) async fn run(command: ClockCommand, mut to: Session) -> Result<(), Fa
         let (advanced_ms, ahead_ms) = (duration.get(), ahead.get());
         to.out.object(&serde_json::json!({ "advanced_ms": advanced_ms, "ahead_ms": ahead_ms }))?;
     } else {
-        to.out.line(&format!("{duration} passed; {ahead} in all since the server's start"))?;
+        let all = humantime::format_duration(std::time::Duration::from_millis(ahead.get()));
+        to.out.line(&format!("{duration} passed; {all} in all since the server's start"))?;
     }
     Ok(to.out.flush()?)
 }

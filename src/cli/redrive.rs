@@ -139,8 +139,9 @@ async fn wait(source: &QueueName, task: TaskId, to: &mut Session) -> Result<(), 
         to.out.object(&MoveObject::new(&ended))?;
     } else {
         let moved = counted(ended.moved_count, "message", "messages");
-        let state = state(&ended);
-        to.out.line(&format!("task {task} has {state} and moved {moved}{}", reason(&ended)))?;
+        let (state, reason) = (state(&ended), reason(&ended));
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        to.out.line(&format!("task {task} has {state} and moved {moved}{reason}"))?;
     }
     to.out.flush()?;
     let is_complete = ended.outcome == Some(MoveOutcome::Completed);
@@ -153,7 +154,7 @@ async fn list(source: Option<&QueueName>, to: &mut Session) -> Result<(), Failur
         tasks.iter().try_for_each(|task| to.out.object(&MoveObject::new(task)))?;
     } else if !tasks.is_empty() {
         let header =
-            ["TASK", "SOURCE", "TARGET", "STATE", "MOVED", "OF", "RATE", "STARTED", "ONLY"];
+            ["TASK", "SOURCE", "TARGET", "STATE", "MOVED", "OF", "RATE", "STARTED", "ONLY", "WHY"];
         to.out.table(header, tasks.iter().map(row))?;
     }
     Ok(to.out.flush()?)
@@ -173,18 +174,19 @@ async fn cancel(task: TaskId, to: &mut Session) -> Result<(), Failure> {
     Ok(to.out.flush()?)
 }
 
-fn row(task: &MoveTaskView) -> [String; 9] {
+fn row(task: &MoveTaskView) -> [String; 10] {
     let MoveSpec { source, target, rate_max, filter } = &task.spec;
     [
         task.id.to_string(),
         source.to_string(),
         target.as_ref().map_or_else(|| "(its source)".into(), ToString::to_string),
-        state(task).to_owned() + &reason(task),
+        state(task).to_owned(),
         task.moved_count.to_string(),
         task.to_move_count.to_string(),
         rate_max.map_or_else(|| "-".into(), |rate| format!("{rate}/s")),
         rfc3339(task.started_at),
         filter_text(filter),
+        reason(task).unwrap_or_else(|| "-".into()),
     ]
 }
 
@@ -199,10 +201,10 @@ pub(super) fn state(task: &MoveTaskView) -> &'static str {
     }
 }
 
-fn reason(task: &MoveTaskView) -> String {
+fn reason(task: &MoveTaskView) -> Option<String> {
     match &task.outcome {
-        Some(MoveOutcome::Failed { reason }) => format!(": {}", printable(reason)),
-        _ => String::new(),
+        Some(MoveOutcome::Failed { reason }) => Some(printable(reason)),
+        Some(MoveOutcome::Completed | MoveOutcome::Cancelled) | None => None,
     }
 }
 

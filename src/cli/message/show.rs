@@ -7,7 +7,7 @@ use super::{
     super::{
         Exit, Failure, Output, complain,
         log::{Object, Place},
-        output::rfc3339,
+        output::{counted, rfc3339},
     },
     history::{Event, History, Standing, What},
 };
@@ -82,7 +82,7 @@ pub(super) fn run(args: &ShowArgs, out: &mut Output) -> Result<(), Failure> {
     let report = log::verify(
         &*readable.disk,
         Some(lineage),
-        &mut |frame| take(&mut history, &mut reach, frame),
+        &mut |frame| take(&mut history, &mut reach, &frame),
         &mut |at| bar.report(at.segments_done as u64, at.segments_total as u64),
     );
     bar.finish();
@@ -100,7 +100,7 @@ pub(super) fn run(args: &ShowArgs, out: &mut Output) -> Result<(), Failure> {
     damage(&report, readable.is_live).map_or(Ok(()), Err)
 }
 
-fn take(history: &mut History, reach: &mut Reach, frame: FrameView<'_>) -> Result<(), String> {
+fn take(history: &mut History, reach: &mut Reach, frame: &FrameView<'_>) -> Result<(), String> {
     reach.first = reach.first.or(Some(frame.first_lsn));
     reach.ends_at = frame.now;
     let mut lsn = frame.first_lsn;
@@ -170,16 +170,17 @@ fn text(
 /// How the message stands, for people.
 fn at_the_end(standing: &Standing, ends_at: Timestamp) -> String {
     let Standing { queue, receive_count, expires_at } = standing;
+    let received = counted(u64::from(*receive_count), "time", "times");
     let expiry = match expires_at {
         Some(at) if *at <= ends_at => {
             format!("it has expired since {}, unless expiry is held", rfc3339(*at))
         }
-        Some(at) => format!("it expires at {} as its queue is set", rfc3339(*at)),
+        Some(at) => format!("it expires at {}", rfc3339(*at)),
         None => "when it expires is not in the log".to_owned(),
     };
     format!(
-        "at the end of the log it is in {queue}, received {receive_count} times; {expiry} (expiry \
-         leaves no record)"
+        "at the end of the log it is in {queue}, received {received}; {expiry} (expiry leaves no \
+         record)"
     )
 }
 

@@ -108,7 +108,7 @@ fn people_read_what_became_of_a_message() {
         AT                        LSN  EVENT
         2023-11-14T22:13:20.000Z  9    sent   queue jobs, size 5B
         at the end of the log it is in jobs, received 0 times;
-        it expires at 2023-11-18T22:13:20.000Z as its queue is set (expiry leaves no record)
+        it expires at 2023-11-18T22:13:20.000Z (expiry leaves no record)
     "#]]
     .assert_eq(&shown(3).replace("; ", ";\n"));
 }

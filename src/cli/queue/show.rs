@@ -2,7 +2,7 @@
 
 use super::super::{
     Session,
-    output::{printable, rfc3339},
+    output::{counted, printable, rfc3339},
     values::{AllowForm, BackoffForm, scope_word, throughput_word},
 };
 use crate::{
@@ -78,7 +78,10 @@ fn settings(queue: &Queue) -> Vec<(&'static str, String)> {
 fn dead_letters(settings: &QueueSettings) -> String {
     settings.redrive.as_ref().map_or_else(
         || "-".into(),
-        |redrive| format!("{} after {} receives", redrive.dead_letter_queue, redrive.receives_max),
+        |redrive| {
+            let receives = counted(u64::from(redrive.receives_max), "receive", "receives");
+            format!("{} after {receives}", redrive.dead_letter_queue)
+        },
     )
 }
 

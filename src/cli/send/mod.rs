@@ -33,7 +33,8 @@ Examples:
   ledgerq send jobs --lines jobs.txt --attribute 'priority:Number=5'
   generate-jobs | ledgerq send jobs --lines -
   ledgerq send orders.fifo 'paid' --group customer-17 --deduplication-id order-4711-paid
-  ledgerq send mails 'happy new year' --at 2030-01-01T00:00:00Z --ttl 2d --priority 7
+  ledgerq send mails 'happy new year' --at 2030-01-01T00:00:00Z
+  ledgerq send prices '17.25' --ttl 30s --priority 9
 
 An attribute is written name=value, or name:Type=value with a Type of String, Number or Binary,
 each with a label if you like (Number.float). The value of a Binary one is written in base64.";
@@ -60,7 +61,7 @@ pub(super) struct SendArgs {
     /// How long the messages wait before they can be received [default: what the queue is set to]
     #[arg(long, value_name = "DURATION")]
     delay: Option<Span>,
-    /// Until when the messages wait, in place of --delay
+    /// Until when the messages wait, in place of --delay; at most the queue's retention from now
     #[arg(long, value_name = "TIME", conflicts_with = "delay")]
     at: Option<At>,
     /// How long the messages are kept, if that is shorter than the queue's retention

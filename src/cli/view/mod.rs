@@ -34,8 +34,8 @@ pub(super) struct QueueObject<'a> {
     created_at: String,
     modified_at: String,
     fifo: bool,
-    sends_paused: bool,
-    receives_paused: bool,
+    #[serde(flatten)]
+    paused: PausedObject,
     dead_letter_queue: Option<&'a str>,
     max_receives: Option<u32>,
     allow_dead_letters_of: AllowObject<'a>,
@@ -46,6 +46,13 @@ pub(super) struct QueueObject<'a> {
     tags: &'a BTreeMap<String, String>,
     /// Settings of the SQS endpoint that have no effect.
     stored: &'a BTreeMap<String, String>,
+}
+
+/// What of a queue is refused.
+#[derive(Serialize)]
+struct PausedObject {
+    sends_paused: bool,
+    receives_paused: bool,
 }
 
 /// Whose dead letters a queue takes: a word, or names.
@@ -255,8 +262,10 @@ impl<'a> QueueObject<'a> {
             created_at: rfc3339(queue.created_at),
             modified_at: rfc3339(queue.modified_at),
             fifo: queue.name.is_fifo(),
-            sends_paused: queue.sends_paused,
-            receives_paused: queue.receives_paused,
+            paused: PausedObject {
+                sends_paused: queue.sends_paused,
+                receives_paused: queue.receives_paused,
+            },
             dead_letter_queue: redrive.map(|redrive| redrive.dead_letter_queue.as_str()),
             max_receives: redrive.map(|redrive| redrive.receives_max),
             allow_dead_letters_of: AllowObject::new(&settings.redrive_allow),

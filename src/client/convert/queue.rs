@@ -110,8 +110,8 @@ fn told(set: v1::QueueSettings) -> Result<QueueSettings, Error> {
         retention: millis(set.retention, "a retention")?,
         receive_wait: millis(set.receive_wait, "a wait")?,
         visibility_timeout: millis(set.visibility_timeout, "a visibility timeout")?,
-        redrive: set.redrive_policy.map(redrive).transpose()?,
-        redrive_allow: set.redrive_allow_policy.map_or(Ok(RedriveAllow::All), allowed)?,
+        redrive: set.redrive_policy.as_ref().map(redrive).transpose()?,
+        redrive_allow: set.redrive_allow_policy.as_ref().map_or(Ok(RedriveAllow::All), allowed)?,
         content_deduplication: set.content_deduplication.unwrap_or_default(),
         deduplication_scope: match scope {
             v1::DeduplicationScope::MessageGroup => DeduplicationScope::MessageGroup,
@@ -131,12 +131,12 @@ fn told(set: v1::QueueSettings) -> Result<QueueSettings, Error> {
     })
 }
 
-fn redrive(policy: v1::RedrivePolicy) -> Result<RedrivePolicy, Error> {
+fn redrive(policy: &v1::RedrivePolicy) -> Result<RedrivePolicy, Error> {
     let dead_letter_queue = name(&policy.dead_letter_queue)?;
     Ok(RedrivePolicy { dead_letter_queue, receives_max: policy.max_receives })
 }
 
-fn allowed(policy: v1::RedriveAllowPolicy) -> Result<RedriveAllow, Error> {
+fn allowed(policy: &v1::RedriveAllowPolicy) -> Result<RedriveAllow, Error> {
     Ok(match policy.mode() {
         v1::RedriveAllowMode::All => RedriveAllow::All,
         v1::RedriveAllowMode::None => RedriveAllow::None,
