@@ -5,8 +5,8 @@ use super::{Answer, Request, Waiter, owner::Owner, parked::Poll};
 use crate::{
     state::{DeleteDecision, SendDecision},
     types::{
-        Browse, CancelOutcome, Command, DeleteMode, DeleteOutcome, LeaseRef, Millis, MoveSpec,
-        QueueName, Record, Rejection, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
+        Attribute, Browse, CancelOutcome, Command, DeleteMode, DeleteOutcome, LeaseRef, Millis,
+        MoveSpec, QueueName, Record, Rejection, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
         StepOutcome, TaskId, Timestamp, Unit, limits::ENTRIES_MAX,
     },
 };
@@ -70,8 +70,11 @@ impl<W: Waiter> Owner<W> {
             Command::DeleteQueue { .. }
             | Command::PurgeQueue { .. }
             | Command::PauseQueue { .. }
-            | Command::StartMove { .. }
             | Command::CancelMove { .. } => self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX),
+            Command::StartMove { spec, .. } => {
+                let words = spec.filter.attribute.as_ref().map_or(0, Attribute::bytes);
+                self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX + words)
+            }
             Command::Send { entries, .. } => sends(entries.len()),
             Command::Transact { steps } => sends(steps.len()),
             Command::Move { messages, .. } => sends(messages.len() + 1),

@@ -8,8 +8,12 @@ mod commands;
 mod corpus;
 /// Every crash and every failing disk operation of small workloads, judged by a history checker.
 mod crash;
+/// Queues that are deep.
+mod depth;
 /// A full disk: what is refused, what goes on, and that it ends by itself.
 mod disk_full;
+/// A tenant that floods a queue and one that does not.
+mod fairness;
 /// The worked example of docs/FORMAT.md, read by the crate and written by it.
 mod format_doc;
 /// Bytes that every later version must read.

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::script::check;
+use crate::script::{Setup, check, check_with};
 
 #[test]
 fn tags_and_stored_settings_are_returned() {
@@ -153,6 +153,35 @@ fn settings_last_through_a_restart() {
             created dead.fifo
             created jobs.fifo
             jobs.fifo: delay=0s max_bytes=1048576 retention=4d wait=0s visibility=30s dlq=dead.fifo:5 allow=none content-dedup scope=group throughput=group backoff=1s..1m tags=a:b stored=c:d
+        "#]],
+    );
+}
+
+#[test]
+fn stored_settings_have_their_limits() {
+    let setup = Setup { segment_bytes: 16 << 20, ..Setup::default() };
+    check_with(
+        setup,
+        "create jobs stored=50x
+         create more stored=51x
+         create long stored=n*128:v*32768
+         create longer stored=n*129:v
+         create longest stored=n:v*32769
+         create endless stored=n:v*1000000
+         create empty stored=:v
+         update long stored=other:v*32768
+         restart
+         show long",
+        expect![[r#"
+            created jobs
+            refused: stored is 51, it can be 0 to 50
+            created long
+            refused: stored.name is 129, it can be 1 to 128
+            refused: stored.value is 32769 bytes, it can be 0 bytes to 32768 bytes
+            refused: stored.value is 1000000 bytes, it can be 0 bytes to 32768 bytes
+            refused: stored.name is 0, it can be 1 to 128
+            updated long
+            long: ready=0 delayed=0 in_flight=0
         "#]],
     );
 }

@@ -1,19 +1,20 @@
 //! Random steps, taken by broker and model at once.
 
 use ledgerq::{
-    broker::start::Settings,
+    broker::{digest, start::Settings},
     disk::{SimDisk, sim::keep_none},
     state,
     types::{
-        Command, DeleteMode, LeaseRef, Millis, QueueName, Rejection, Reply, Seq, SettingsPatch,
+        Backoff, CancelOutcome, Command, DeleteMode, LeaseRef, Millis, QueueName, Rejection, Reply,
+        SendEntry, Seq, SettingsPatch,
     },
 };
 use proptest::{collection::vec, prelude::*};
 
-use super::reference::{Changed, Counts, Model, Number, Receipt};
+use super::reference::{Changed, Counts, Model, Number, Receipt, Sending};
 use crate::{
     broker::{BEGIN, SimBroker, Told, ToldClock, small_settings, state_settings},
-    commands::{self, delayed},
+    commands::{self, delayed, group},
 };
 
 const IN_FLIGHT_MAX: u64 = 8;
@@ -22,10 +23,11 @@ const RETENTION: Millis = Millis::from_secs(600);
 /// One thing that happens. A receipt is any of those that were given out, by its number.
 #[derive(Clone, Debug)]
 enum Step {
-    Send { bodies: Vec<u16>, delay: u64 },
+    Send { bodies: Vec<u16>, delay: u64, life: Option<u64>, kind: (u8, u8), id: Option<u8> },
     Receive { count_max: u64, timeout: u64 },
     Delete { receipts: Vec<usize>, is_lenient: bool },
     Change { receipt: usize, timeout: u64 },
+    Cancel { number: usize },
     Purge,
     Retention { seconds: u64 },
     Show,
@@ -38,16 +40,22 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let timeout = prop_oneof![Just(0), 1..40_000_u64, Just(30_000), Just(43_200_000)];
     let delay = prop_oneof![3 => Just(0), 1 => 0..30_000_u64];
+    let life = prop::option::weighted(0.2, 1..60_000_u64);
+    let kind = (prop_oneof![3 => Just(4), 1 => 0..10_u8], prop_oneof![2 => Just(0), 1 => 0..4_u8]);
+    let id = prop::option::weighted(0.2, 0..30_u8);
     let millis = prop_oneof![4 => 0..20_000_u64, 2 => Just(30_000), 1 => 0..400_000_u64];
     prop_oneof![
-        8 => (vec(0..3_000_u16, 1..4), delay)
-            .prop_map(|(bodies, delay)| Step::Send { bodies, delay }),
+        8 => (vec(0..3_000_u16, 1..4), delay, life, kind, id)
+            .prop_map(|(bodies, delay, life, kind, id)| Step::Send {
+                bodies, delay, life, kind, id
+            }),
         8 => (1..6_u64, timeout.clone())
             .prop_map(|(count_max, timeout)| Step::Receive { count_max, timeout }),
         6 => (vec(any::<usize>(), 1..4), any::<bool>())
             .prop_map(|(receipts, is_lenient)| Step::Delete { receipts, is_lenient }),
         4 => (any::<usize>(), timeout)
             .prop_map(|(receipt, timeout)| Step::Change { receipt, timeout }),
+        1 => (1..200_usize).prop_map(|number| Step::Cancel { number }),
         1 => Just(Step::Purge),
         1 => (60..900_u64).prop_map(|seconds| Step::Retention { seconds }),
         3 => Just(Step::Show),
@@ -66,10 +74,14 @@ proptest! {
     })]
 
     #[test]
-    fn a_broker_does_what_the_model_does(steps in vec(step(), 1..120)) {
-        let mut pair = Pair::new();
+    fn a_broker_does_what_the_model_does(
+        steps in vec(step(), 1..120),
+        wait in prop_oneof![Just(0), Just(3000)],
+    ) {
+        let mut pair = Pair::new(Millis::new(wait));
         for step in &steps {
             pair.take(step);
+            pair.broker.owner().state().check_all();
         }
         pair.take(&Step::PowerCut);
         pair.show();
@@ -89,20 +101,30 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn new(wait: Millis) -> Self {
         let clock = ToldClock::new();
         let mut broker = start(&SimDisk::new(), &clock, 1);
         let retention = Some(RETENTION);
-        let settings = SettingsPatch { retention, ..SettingsPatch::default() };
+        let backoff =
+            (!wait.is_zero()).then_some(Backoff { first: wait, doubles: false, max: wait });
+        let settings =
+            SettingsPatch { retention, backoff: Some(backoff), ..SettingsPatch::default() };
         broker.ask(Command::CreateQueue { queue: jobs(), settings }).expect("it is answered");
-        let model = Model::new(BEGIN, RETENTION, IN_FLIGHT_MAX);
+        let model = Model::new(BEGIN, RETENTION, IN_FLIGHT_MAX, wait);
         let (seqs, leases) = (Vec::new(), Vec::new());
         Self { broker, clock, starts_count: 1, model, seqs, leases }
     }
 
     fn take(&mut self, step: &Step) {
         match *step {
-            Step::Send { ref bodies, delay } => self.send(bodies, Millis::new(delay)),
+            Step::Send { ref bodies, delay, life, kind: (priority, tenant), id } => {
+                let time_to_live = life.map(Millis::new);
+                let tenant = (tenant > 0).then_some(tenant);
+                let delay = Millis::new(delay);
+                let sending = Sending { delay, time_to_live, priority, tenant, id };
+                self.send(bodies, sending);
+            }
+            Step::Cancel { number } => self.cancel(number),
             Step::Receive { count_max, timeout } => self.receive(count_max, Millis::new(timeout)),
             Step::Delete { ref receipts, is_lenient } => self.delete(receipts, is_lenient),
             Step::Change { receipt, timeout } => self.change(receipt, Millis::new(timeout)),
@@ -132,20 +154,42 @@ impl Pair {
         self.broker.owner().state().check_all();
     }
 
-    fn send(&mut self, bodies: &[u16], delay: Millis) {
-        let body = |length: &u16| vec![b'x'; usize::from(*length) + 1];
-        let entry = |length| delayed(body(length), delay);
+    fn send(&mut self, bodies: &[u16], sending: Sending) {
+        let Sending { delay, time_to_live, priority, tenant, id } = sending;
         let is_too_long = delay > Millis::from_secs(60);
         assert!(!is_too_long, "delays are below every retention");
+        let id = id.map(|id| digest::deduplication(&id.to_string(), None, false));
+        let body = |length: &u16| vec![b'x'; usize::from(*length) + 1];
+        let entry = |length| SendEntry {
+            time_to_live,
+            priority: Some(priority),
+            group: tenant.map(|tenant| group(&format!("tenant-{tenant}"))),
+            deduplication: id,
+            ..delayed(body(length), delay)
+        };
         let entries = bodies.iter().map(entry).collect();
         let told = self.ask(Command::Send { queue: jobs(), entries });
         let Ok(Reply::Sent(outcomes)) = told.reply else { panic!("{:?}", told.reply) };
         assert_eq!(outcomes.len(), bodies.len());
         for outcome in outcomes {
-            let number = self.model.send(delay);
-            self.seqs.push(outcome.expect("a good message is taken").seq);
-            assert_eq!(number, self.seqs.len());
+            let (number, is_duplicate) = self.model.send(sending);
+            let sent = outcome.expect("a good message is taken");
+            assert_eq!(sent.is_duplicate, is_duplicate);
+            if is_duplicate {
+                assert_eq!(self.seqs[number - 1], sent.seq, "it is told of the first");
+            } else {
+                self.seqs.push(sent.seq);
+                assert_eq!(number, self.seqs.len());
+            }
         }
+    }
+
+    fn cancel(&mut self, number: Number) {
+        let Some(seq) = self.seqs.get(number - 1).copied() else { return };
+        let told = self.ask(Command::Cancel { queue: jobs(), seqs: vec![seq] });
+        let Ok(Reply::Cancelled(outcomes)) = told.reply else { panic!("{:?}", told.reply) };
+        let is_cancelled = outcomes == [Ok(CancelOutcome::Cancelled)];
+        assert_eq!(is_cancelled, self.model.cancel(number));
     }
 
     fn receive(&mut self, count_max: u64, timeout: Millis) {

@@ -73,7 +73,9 @@ fn pairs(text: &str) -> BTreeMap<String, String> {
     };
     let many = |word: &str| -> Vec<(String, String)> {
         match word.split_once('x').and_then(|(count, _)| count.parse::<u32>().ok()) {
-            Some(count) => (1..=count).map(|number| (number.to_string(), String::new())).collect(),
+            Some(count) => {
+                (1..=count).map(|number| (number.to_string(), number.to_string())).collect()
+            }
             None => vec![pair(word)],
         }
     };
