@@ -12,7 +12,7 @@ use ledgerq::{
     client::{Client, Error, Message, Outgoing, ReceiveOptions},
     clock::{Clock, SystemClock},
     entropy::{Entropy, SeededEntropy},
-    types::{DeleteOutcome, Millis, QueueName, Timestamp},
+    types::{Delay, DeleteOutcome, Millis, QueueName, Timestamp},
 };
 use tokio::sync::watch;
 
@@ -133,6 +133,7 @@ impl Worker {
                 count_max: 500,
                 visibility_timeout: Some(Millis::from_secs(30)),
                 wait: Some(Millis::from_secs(1)),
+                attempt_id: None,
             };
             let held = self.receive(&client, options).await?;
             if !held.is_empty() {
@@ -184,8 +185,10 @@ impl Worker {
         let count = 1 + self.below(20);
         let first = self.load.next_number.fetch_add(count, Relaxed);
         let delay = Millis::new(if self.below(5) == 0 { self.below(800) } else { 0 });
-        let messages = (first..first + count)
-            .map(|number| Outgoing { delay: Some(delay), ..Outgoing::new(body::of(number)) });
+        let messages = (first..first + count).map(|number| Outgoing {
+            delay: Some(Delay::For(delay)),
+            ..Outgoing::new(body::of(number))
+        });
         let asked = self.load.position();
         let outcome = client.send(&self.load.queue, messages.collect()).await;
         let told = self.load.position();
@@ -194,7 +197,10 @@ impl Worker {
         }
         let span = Span { asked, told: outcome.is_ok().then_some(told) };
         let ids: Vec<Option<String>> = match &outcome {
-            Ok(results) => results.iter().map(|result| result.as_ref().ok().cloned()).collect(),
+            Ok(results) => results
+                .iter()
+                .map(|result| result.as_ref().ok().map(|sent| sent.message_id.clone()))
+                .collect(),
             Err(_) => (0..count).map(|_| None).collect(),
         };
         let accepted = ids.iter().flatten().count();
@@ -215,6 +221,7 @@ impl Worker {
             count_max: 1 + u32::try_from(self.below(40)).expect("it is small"),
             visibility_timeout: Some(Millis::new(50 + self.below(1500))),
             wait: Some(Millis::new(self.below(300))),
+            attempt_id: None,
         };
         let (mut done, mut changed) = (Vec::new(), Vec::new());
         for held in self.receive(client, options).await? {
