@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use ledgerq::{
-    client::{Client, Error, Message, Outgoing, ReceiveOptions, Sent},
+    client::{Client, Error, Message, Outgoing, ReceiveOptions},
     clock::{Clock, SystemClock},
     entropy::{Entropy, SeededEntropy},
     types::{Delay, DeleteOutcome, Millis, QueueName, Timestamp},
@@ -185,9 +185,10 @@ impl Worker {
         let count = 1 + self.below(20);
         let first = self.load.next_number.fetch_add(count, Relaxed);
         let delay = Millis::new(if self.below(5) == 0 { self.below(800) } else { 0 });
-        let wait = Some(Delay::For(delay));
-        let messages = (first..first + count)
-            .map(|number| Outgoing { delay: wait, ..Outgoing::new(body::of(number)) });
+        let messages = (first..first + count).map(|number| Outgoing {
+            delay: Some(Delay::For(delay)),
+            ..Outgoing::new(body::of(number))
+        });
         let asked = self.load.position();
         let outcome = client.send(&self.load.queue, messages.collect()).await;
         let told = self.load.position();
@@ -196,10 +197,10 @@ impl Worker {
         }
         let span = Span { asked, told: outcome.is_ok().then_some(told) };
         let ids: Vec<Option<String>> = match &outcome {
-            Ok(results) => {
-                let id = |sent: &Sent| sent.message_id.clone();
-                results.iter().map(|result| result.as_ref().ok().map(id)).collect()
-            }
+            Ok(results) => results
+                .iter()
+                .map(|result| result.as_ref().ok().map(|sent| sent.message_id.clone()))
+                .collect(),
             Err(_) => (0..count).map(|_| None).collect(),
         };
         let accepted = ids.iter().flatten().count();
