@@ -143,7 +143,7 @@ fn text(message: &Peeked) -> String {
     let received = counted(u64::from(message.receive_count), "time", "times");
     let (id, sent_at) = (&message.message_id, rfc3339(message.sent_at));
     let mut lines = vec![format!("{id}  {state}, sent {sent_at}, received {received}")];
-    lines.push(about(&About {
+    lines.extend(about(&About {
         sequence_number: message.sequence_number,
         priority: message.priority,
         group: message.group.as_ref(),

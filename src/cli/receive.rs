@@ -199,7 +199,7 @@ fn text(message: &Message, with_handle: bool) -> String {
         rfc3339(message.sent_at),
         counted(u64::from(message.receive_count), "time", "times")
     )];
-    lines.push(about(&About {
+    lines.extend(about(&About {
         sequence_number: message.sequence_number,
         priority: message.priority,
         group: message.group.as_ref(),

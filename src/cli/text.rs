@@ -15,8 +15,8 @@ pub(super) struct About<'a> {
     pub(super) dead_letter_source: Option<&'a str>,
 }
 
-/// `number 17, group g1`: the number, and the rest as far as there is any.
-pub(super) fn about(message: &About<'_>) -> String {
+/// `number 17, group g1`: what is special about a message, and its number; `None` if nothing is.
+pub(super) fn about(message: &About<'_>) -> Option<String> {
     let mut words = vec![format!("number {}", message.sequence_number)];
     if message.priority != u32::from(PRIORITY_DEFAULT) {
         words.push(format!("priority {}", message.priority));
@@ -25,7 +25,7 @@ pub(super) fn about(message: &About<'_>) -> String {
     let id = message.deduplication_id;
     words.extend(id.map(|id| format!("deduplication id {}", printable(id))));
     words.extend(message.dead_letter_source.map(|queue| format!("a dead letter of {queue}")));
-    words.join(", ")
+    (words.len() > 1).then(|| words.join(", "))
 }
 
 /// `color (String) = red`

@@ -17,7 +17,8 @@ pub struct PeekOptions {
     pub filter: MoveFilter,
     /// Whether to get the bodies.
     pub with_bodies: bool,
-    /// At most so many messages on a page, up to [`PAGE_MAX`](crate::types::limits::PAGE_MAX); 0 is 100.
+    /// At most so many messages on a page; 0 is 100.
+    /// [`PAGE_MAX`](crate::types::limits::PAGE_MAX) is the most.
     pub page_size: u32,
 }
 
@@ -142,7 +143,8 @@ impl Client {
         }
     }
 
-    /// Deletes up to [`ENTRIES_MAX`](crate::types::limits::ENTRIES_MAX) messages that wait for their delay, by their ids.
+    /// Deletes messages that wait for their delay, by their ids; up to
+    /// [`ENTRIES_MAX`](crate::types::limits::ENTRIES_MAX) of them.
     pub async fn cancel(
         &self,
         queue: &QueueName,

@@ -255,6 +255,10 @@ fn values_of_queues_and_messages_are_refused_with_what_would_be() {
         invalid value 'a,b.c' for '--allow-dead-letters-of <QUEUES>':
         a queue name has letters, digits, '-' and '_' (and '.fifo' at the end of a FIFO queue's), not '.'"#]],
     );
+}
+
+#[test]
+fn values_of_peeks_and_moves_are_refused_with_what_would_be() {
     refuses(
         "peek jobs --state read",
         &expect![[r#"

@@ -60,12 +60,14 @@ fn programs_get_objects() {
             $ queue create jobs
             created jobs
             $ send jobs hello --json --attribute color=red --attribute size:Number=5
-            {"message_id":"m1"}
+            {"message_id":"m1","sequence_number":1,"duplicate":false}
             $ receive jobs --json
             {"message_id":"m1","receipt_handle":"h1","queue":"jobs","body":"hello",
                 "attributes":{"color":{"data_type":"String","value":"red"},
                 "size":{"data_type":"Number","value":"5"}},"receive_count":1,"sent_at":"TIME",
-                "first_received_at":"TIME","lease_expires_at":"TIME"}
+                "first_received_at":"TIME","lease_expires_at":"TIME","sequence_number":1,
+                "priority":4,"group":null,"deduplication_id":null,"trace_header":null,
+                "dead_letter_source":null}
             $ delete jobs $h1 --json
             {"receipt_handle":"h1","outcome":"deleted"}
             $ receive jobs --json
@@ -74,7 +76,8 @@ fn programs_get_objects() {
             $ receive jobs --delete --json
             {"message_id":"m2","receipt_handle":"h2","queue":"jobs","body":"bye",
                 "attributes":{},"receive_count":1,"sent_at":"TIME","first_received_at":"TIME",
-                "lease_expires_at":"TIME"}
+                "lease_expires_at":"TIME","sequence_number":2,"priority":4,"group":null,
+                "deduplication_id":null,"trace_header":null,"dead_letter_source":null}
             $ receive jobs --json
             $ delete jobs $h1 $h2 --json
             {"receipt_handle":"h1","outcome":"already_deleted"}

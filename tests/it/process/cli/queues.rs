@@ -31,19 +31,23 @@ fn a_queue_is_made_shown_changed_emptied_and_deleted() {
             $ queue create jobs --visibility-timeout 1m
             created jobs
             $ queue list
-            QUEUE  READY  DELAYED  IN FLIGHT  OLDEST
-            jobs   0      0        0          -
+            QUEUE  READY  DELAYED  IN FLIGHT  OLDEST  PAUSED
+            jobs   0      0        0          -       -
             $ queue show jobs
             queue               jobs
+            kind                standard
             ready               0
             delayed             0
             in flight           0
             oldest              -
+            paused              -
             visibility timeout  1m
             delay               0s
             retention           4d
             max message size    1MiB
             receive wait        0s
+            dead-letter queue   -
+            retry backoff       -
             created             TIME
             modified            TIME
             $ queue update jobs --delay 5s --max-message-size 64KiB
@@ -75,24 +79,36 @@ fn programs_get_objects() {
             {"queue":"jobs","ready":0,"delayed":0,"in_flight":0,"oldest_age_ms":null,
                 "visibility_timeout_ms":30000,"delay_ms":0,"retention_ms":345600000,
                 "receive_wait_ms":0,"max_message_bytes":1048576,"created_at":"TIME",
-                "modified_at":"TIME"}
+                "modified_at":"TIME","fifo":false,"sends_paused":false,"receives_paused":false,
+                "dead_letter_queue":null,"max_receives":null,"allow_dead_letters_of":"all",
+                "content_deduplication":false,"deduplication_scope":"queue",
+                "throughput_limit":"per_queue","retry_backoff":null,"tags":{},"stored":{}}
             $ send jobs hello --json
-            {"message_id":"m1"}
+            {"message_id":"m1","sequence_number":1,"duplicate":false}
             $ queue list --json
             {"queue":"jobs","ready":1,"delayed":0,"in_flight":0,"oldest_age_ms":N,
                 "visibility_timeout_ms":30000,"delay_ms":0,"retention_ms":345600000,
                 "receive_wait_ms":0,"max_message_bytes":1048576,"created_at":"TIME",
-                "modified_at":"TIME"}
+                "modified_at":"TIME","fifo":false,"sends_paused":false,"receives_paused":false,
+                "dead_letter_queue":null,"max_receives":null,"allow_dead_letters_of":"all",
+                "content_deduplication":false,"deduplication_scope":"queue",
+                "throughput_limit":"per_queue","retry_backoff":null,"tags":{},"stored":{}}
             $ queue update jobs --retention 1h --json
             {"queue":"jobs","ready":1,"delayed":0,"in_flight":0,"oldest_age_ms":N,
                 "visibility_timeout_ms":30000,"delay_ms":0,"retention_ms":3600000,
                 "receive_wait_ms":0,"max_message_bytes":1048576,"created_at":"TIME",
-                "modified_at":"TIME"}
+                "modified_at":"TIME","fifo":false,"sends_paused":false,"receives_paused":false,
+                "dead_letter_queue":null,"max_receives":null,"allow_dead_letters_of":"all",
+                "content_deduplication":false,"deduplication_scope":"queue",
+                "throughput_limit":"per_queue","retry_backoff":null,"tags":{},"stored":{}}
             $ queue show jobs --json
             {"queue":"jobs","ready":1,"delayed":0,"in_flight":0,"oldest_age_ms":N,
                 "visibility_timeout_ms":30000,"delay_ms":0,"retention_ms":3600000,
                 "receive_wait_ms":0,"max_message_bytes":1048576,"created_at":"TIME",
-                "modified_at":"TIME"}
+                "modified_at":"TIME","fifo":false,"sends_paused":false,"receives_paused":false,
+                "dead_letter_queue":null,"max_receives":null,"allow_dead_letters_of":"all",
+                "content_deduplication":false,"deduplication_scope":"queue",
+                "throughput_limit":"per_queue","retry_backoff":null,"tags":{},"stored":{}}
             $ queue purge jobs --json
             {"queue":"jobs","outcome":"purged"}
             $ queue delete jobs --json
