@@ -2,7 +2,7 @@
 
 use ledgerq::{
     client::{Client, Message, Outgoing, ReceiveOptions},
-    types::{DeleteOutcome, Millis, SettingsPatch},
+    types::{Delay, DeleteOutcome, Millis, SettingsPatch},
 };
 
 use super::{block_on, client_with_jobs, jobs};
@@ -12,7 +12,7 @@ use crate::process::{directory, server::Serve};
 async fn receive(client: &Client, lease: Millis) -> Message {
     let wait = Some(Millis::from_secs(20));
     let visibility_timeout = Some(lease);
-    let options = ReceiveOptions { count_max: 1, visibility_timeout, wait };
+    let options = ReceiveOptions { visibility_timeout, wait, ..ReceiveOptions::default() };
     let delivery = client.receive(&jobs(), options).await.expect("it serves");
     delivery.messages.into_iter().next().expect("a message comes within the wait")
 }
@@ -86,8 +86,8 @@ fn a_delay_lasts_over_a_kill() {
     let delay = Millis::from_secs(2);
     block_on(async {
         let client = client_with_jobs(&server.url()).await;
-        let late = Outgoing { delay: Some(delay), ..Outgoing::new("late") };
-        let later = Outgoing { delay: Some(HOUR), ..Outgoing::new("much later") };
+        let late = Outgoing { delay: Some(Delay::For(delay)), ..Outgoing::new("late") };
+        let later = Outgoing { delay: Some(Delay::For(HOUR)), ..Outgoing::new("much later") };
         client.send(&jobs(), vec![late, later]).await.expect("it serves");
     });
     server.kill();

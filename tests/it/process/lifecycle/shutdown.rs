@@ -20,7 +20,7 @@ async fn poll_until_it_waits(url: &str) -> tokio::task::JoinHandle<Result<Delive
     let poll = tokio::spawn(async move { polling.receive(&jobs(), long).await });
     let short = ReceiveOptions { wait: Some(Millis::new(1)), ..ReceiveOptions::default() };
     loop {
-        match client.receive(&jobs(), short).await {
+        match client.receive(&jobs(), short.clone()).await {
             Ok(delivery) => assert!(delivery.messages.is_empty()),
             Err(Error::Refused(refusal)) if refusal.reason == "OVERLOADED" => return poll,
             Err(error) => panic!("{error}"),
