@@ -5,7 +5,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 /// Every file of the native API.
-const PROTOS: [&str; 2] = ["ledgerq/v1/queue_service.proto", "ledgerq/v1/message_service.proto"];
+const PROTOS: [&str; 4] = [
+    "ledgerq/v1/queue_service.proto",
+    "ledgerq/v1/message_service.proto",
+    "ledgerq/v1/redrive_service.proto",
+    "ledgerq/v1/test_clock_service.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

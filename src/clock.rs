@@ -5,7 +5,10 @@
 //! a stepped wall clock neither ends a lease early nor stalls a timer.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -39,6 +42,37 @@ fn read(clock: rustix::time::ClockId) -> Millis {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
     Millis::new(seconds.saturating_mul(1000).saturating_add(millis))
+}
+
+/// The system's clocks, and what was let pass by hand: the days of queue semantics pass at once in
+/// tests of programs that use a broker.
+#[derive(Debug, Default)]
+pub struct TestClock {
+    advanced_ms: AtomicU64,
+}
+
+impl TestClock {
+    /// Lets time pass; how much was let pass in all. At the end of time it stays.
+    pub fn advance(&self, by: Millis) -> Millis {
+        let add = |before: u64| before.saturating_add(by.get());
+        let before = self.advanced_ms.update(Ordering::SeqCst, Ordering::SeqCst, add);
+        Millis::new(add(before))
+    }
+
+    fn advanced(&self) -> Millis {
+        Millis::new(self.advanced_ms.load(Ordering::SeqCst))
+    }
+}
+
+impl Clock for TestClock {
+    fn wall(&self) -> Timestamp {
+        SystemClock.wall().after(self.advanced())
+    }
+
+    fn elapsed(&self) -> Millis {
+        let elapsed = SystemClock.elapsed().get();
+        Millis::new(elapsed.saturating_add(self.advanced().get()))
+    }
 }
 
 /// Measures how long something took, for reports; nothing is decided by it.
@@ -114,6 +148,18 @@ mod tests {
         let told = Arc::new(Told(Mutex::new((1_000, 0))));
         let last_logged = Timestamp::from_millis(5_000);
         assert_eq!(BrokerClock::start(told, last_logged).now(), last_logged);
+    }
+
+    #[test]
+    fn a_test_clock_lets_time_pass_and_stays_at_its_end() {
+        let test = Arc::new(TestClock::default());
+        let clock = BrokerClock::start(test.clone(), Timestamp::ZERO);
+        let before = clock.now();
+        assert_eq!(test.advance(Millis::from_secs(86_400)), Millis::from_secs(86_400));
+        assert_eq!(test.advance(Millis::from_secs(1)), Millis::from_secs(86_401));
+        assert!(clock.now() >= before.after(Millis::from_secs(86_401)));
+        assert_eq!(test.advance(Millis::new(u64::MAX)), Millis::new(u64::MAX));
+        assert!(clock.now() >= before.after(Millis::from_secs(86_401)));
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! The listener and the end come from outside, so that a test binds port 0 and stops when it wants.
 //! Configuration, recovery and threads are not here.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming};
 
-use crate::api::{Gate, grpc};
+use crate::{
+    api::{Gate, grpc},
+    clock::TestClock,
+};
 
 /// Calls of one connection at once. Long polls stay open for seconds, so it is far more than the
 /// usual hundred.
@@ -29,6 +32,9 @@ pub struct Settings {
     pub tls: Option<Identity>,
     /// How long calls under way may take to end once the shutdown begins.
     pub drain_max: Duration,
+    /// The broker's clock, if clients are to move it. Only for tests of programs, and only where no
+    /// one else can connect.
+    pub test_clock: Option<Arc<TestClock>>,
 }
 
 /// How serving ended.
@@ -62,14 +68,14 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Drained, ServeError> {
-    let Settings { tls, drain_max } = settings;
+    let Settings { tls, drain_max, test_clock } = settings;
     let (health, health_service) = grpc::health::Reporter::new().await;
     let mut server = builder();
     if let Some(identity) = tls {
         let tls = ServerTlsConfig::new().identity(identity);
         server = server.tls_config(tls).map_err(ServeError::Tls)?;
     }
-    let router = server.add_routes(grpc::routes(&gate)).add_service(health_service);
+    let router = server.add_routes(grpc::routes(&gate, test_clock)).add_service(health_service);
     let incoming =
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE_AFTER));
     let (stop, stopped) = oneshot::channel::<()>();

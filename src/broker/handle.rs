@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Answer,
+    Answer, Event,
     mailbox::{Mailbox, Unclaimed},
     receipt::Receipts,
 };
@@ -263,6 +263,12 @@ impl Handle {
         }
     }
 
+    /// Tells the owner that time may have passed, as after a test clock was moved.
+    pub fn wake(&self) {
+        // An owner that is gone needs no time.
+        let _ = self.mailbox.events().send(Event::Woken);
+    }
+
     /// The message of an id that a client sent; `None` if it is none of this broker's.
     pub fn message_of(&self, id: u128) -> Option<Seq> {
         MessageId::from_u128(self.lineage, id).map(MessageId::seq)
@@ -283,8 +289,11 @@ impl Handle {
         self.receipts.open(handle)
     }
 
-    /// The bytes of a message to send, checksummed.
+    /// The bytes of a message to send, checksummed. A small body is copied: it is a slice of a
+    /// network buffer of its own request, and would keep all of that alive.
     pub fn payload(envelope: &Envelope, body: Bytes) -> Payload {
+        let is_small = body.len() <= Payload::COPIED_BYTES_MAX;
+        let body = if is_small { Bytes::copy_from_slice(&body) } else { body };
         let head = codec::encode_head(envelope);
         let mut crc = crc32fast::Hasher::new();
         crc.update(&head);

@@ -146,7 +146,9 @@ impl<W: Waiter> Owner<W> {
                     }
                     Err(reason) => {
                         let ended = self.state.decide_end_move(task, false, Some(reason));
-                        ended.iter().for_each(|ended| self.commit(ended));
+                        if let Some(ended) = ended {
+                            self.commit(&ended);
+                        }
                         return;
                     }
                 }

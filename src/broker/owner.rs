@@ -88,6 +88,8 @@ pub struct Owner<W> {
     prepare_failed: Option<io::Error>,
     prepare_again_at: Option<Timestamp>,
     seal_failed: Option<io::Error>,
+    /// Footers that are being written.
+    seals_under_way: u32,
     report: Option<Result<SyncReport, LogError>>,
     pub(super) mode: Mode,
     /// Queues at which polls may be served that were not yet, for want of room in the batch.
@@ -132,6 +134,7 @@ impl<W: Waiter> Owner<W> {
             prepare_failed: None,
             prepare_again_at: None,
             seal_failed: None,
+            seals_under_way: 0,
             report: None,
             mode: Mode::Serving,
             woken: BTreeSet::new(),
@@ -170,8 +173,11 @@ impl<W: Waiter> Owner<W> {
                 };
                 self.log.prepared(outcome);
             }
-            Event::Sealed(Ok(())) | Event::Woken => {}
-            Event::Sealed(Err(error)) => self.seal_failed = Some(error),
+            Event::Sealed(outcome) => {
+                self.seals_under_way -= 1;
+                self.seal_failed = outcome.err();
+            }
+            Event::Woken => {}
             Event::Drain => self.mode = self.mode.max(Mode::Draining),
         }
     }
@@ -191,7 +197,7 @@ impl<W: Waiter> Owner<W> {
         self.hand_out(effects);
         self.background_jobs(now, effects);
         self.garbage_left = self.state.collect_garbage();
-        let is_done = self.batch.is_empty() && !self.write_under_way && !self.log.unproved();
+        let is_done = self.is_durable() && !self.log.unproved() && self.seals_under_way == 0;
         if self.mode == Mode::Draining && is_done && self.deferred.is_empty() {
             self.mode = Mode::Stopped;
             effects.push(Effect::Drained);
@@ -345,6 +351,7 @@ impl<W: Waiter> Owner<W> {
             effects.extend(self.log.prepare(salt).map(Effect::Prepare));
         }
         while let Some(job) = self.log.seal() {
+            self.seals_under_way += 1;
             effects.push(Effect::Seal(job));
         }
     }

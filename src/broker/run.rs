@@ -97,6 +97,17 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()
     thread::Builder::new().name(name.to_owned()).spawn(body).map(drop)
 }
 
+/// What the owner's thread has in hand after it handed out a write.
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment, on the stack")]
+enum Early {
+    /// Nothing.
+    Unknown,
+    /// An event that came before the write began.
+    Arrived(Event<Caller>),
+    /// The outcome of a write that it ran itself.
+    WroteHere(std::io::Result<Duration>),
+}
+
 struct OwnerThread {
     owner: Owner<Caller>,
     clock: BrokerClock,
@@ -112,8 +123,11 @@ impl OwnerThread {
         let mut effects = Vec::new();
         loop {
             self.owner.flush(self.clock.now(), &mut effects);
+            let mut early = Early::Unknown;
             for effect in effects.drain(..) {
-                if let Some(fate) = self.carry_out(effect) {
+                if let Effect::Write(job, held) = effect {
+                    early = self.write(job, held, events);
+                } else if let Some(fate) = self.carry_out(effect) {
                     refuse_rest(events);
                     // The lock goes before the fate is told: who hears it may start another.
                     drop(self.directory);
@@ -121,12 +135,38 @@ impl OwnerThread {
                     return;
                 }
             }
-            let Some(event) = self.next(events) else { return };
+            let event = match early {
+                Early::Arrived(event) => event,
+                Early::WroteHere(outcome) => Event::Written(outcome),
+                Early::Unknown => match self.next(events) {
+                    Some(event) => event,
+                    None => return,
+                },
+            };
             self.owner.step(self.clock.now(), event);
             for event in events.try_iter().take(EVENTS_PER_FLUSH) {
                 self.owner.step(self.clock.now(), event);
             }
         }
+    }
+
+    /// Writes here if nothing else is to be done meanwhile, which saves two hand-overs between
+    /// threads; else has the log writer's thread do it.
+    fn write(
+        &self,
+        job: WriteJob,
+        held: Vec<Held<Caller>>,
+        events: &mpsc::Receiver<Event<Caller>>,
+    ) -> Early {
+        if let Ok(event) = events.try_recv() {
+            self.hand_to(&self.writes, (job, held));
+            return Early::Arrived(event);
+        }
+        let outcome = run_write(&job);
+        if outcome.is_ok() {
+            release(held);
+        }
+        Early::WroteHere(outcome)
     }
 
     fn next(&self, events: &mpsc::Receiver<Event<Caller>>) -> Option<Event<Caller>> {
@@ -141,7 +181,7 @@ impl OwnerThread {
 
     fn carry_out(&self, effect: Effect<Caller>) -> Option<Fate> {
         match effect {
-            Effect::Write(job, held) => self.hand_to(&self.writes, (job, held)),
+            Effect::Write(..) => unreachable!("a write is carried out by itself"),
             Effect::Release(held) => release(held),
             Effect::Prepare(job) => self.hand_to(&self.background, Background::Prepare(job)),
             Effect::Seal(job) => self.hand_to(&self.background, Background::Seal(job)),
@@ -183,19 +223,24 @@ fn release(held: Vec<Held<Caller>>) {
     }
 }
 
+fn run_write(job: &WriteJob) -> std::io::Result<Duration> {
+    let outcome = timed(|| job.run());
+    if let Ok(took) = &outcome
+        && *took > SLOW_SYNC
+    {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        warn!(took_ms, "the disk was slow to sync");
+    }
+    outcome
+}
+
 fn write_log(
     jobs: &mpsc::Receiver<(WriteJob, Vec<Held<Caller>>)>,
     owner: &mpsc::Sender<Event<Caller>>,
 ) {
     for (job, held) in jobs {
-        let outcome = timed(|| job.run());
+        let outcome = run_write(&job);
         let is_durable = outcome.is_ok();
-        if let Ok(took) = &outcome
-            && *took > SLOW_SYNC
-        {
-            let took_ms = took.as_millis();
-            warn!(took_ms, "the disk was slow to sync");
-        }
         // The owner can hand out the next write while the answers of this one are released.
         if owner.send(Event::Written(outcome)).is_err() {
             return;

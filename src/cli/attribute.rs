@@ -1,6 +1,6 @@
 //! Attributes of messages on the command line: `name=value` or `name:Type=value`.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -55,6 +55,21 @@ impl FromStr for AttributeArg {
     }
 }
 
+/// As it is written, the type left out if it is `String`.
+impl fmt::Display for AttributeArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Attribute { name, data_type, value } = &self.0;
+        f.write_str(name)?;
+        if data_type != "String" {
+            write!(f, ":{data_type}")?;
+        }
+        match value {
+            AttributeValue::Text(text) => write!(f, "={text}"),
+            AttributeValue::Binary(bytes) => write!(f, "={}", BASE64_STANDARD.encode(bytes)),
+        }
+    }
+}
+
 fn decode(value: &str) -> Result<Bytes, AttributeError> {
     let decoded = BASE64_STANDARD.decode(value);
     decoded.map(Bytes::from).map_err(|error| AttributeError::Base64(error.to_string()))
@@ -81,6 +96,8 @@ mod tests {
         ];
         for (raw, (name, data_type, value)) in taken {
             assert_eq!(read(raw), Ok((name.into(), data_type.into(), value)), "{raw}");
+            let written: AttributeArg = raw.parse().expect("an attribute");
+            assert_eq!(written.to_string(), raw);
         }
     }
 

@@ -42,6 +42,12 @@ pub(super) struct State {
     /// Receipt handles that were deleted, and that were given back.
     pub(super) deleted: Vec<String>,
     pub(super) returned: Vec<String>,
+    /// Pages that a peek gives, one after the other, each of bodies.
+    pub(super) pages: VecDeque<Vec<Bytes>>,
+    /// Sizes of the pages that were asked for.
+    pub(super) page_sizes: Vec<u32>,
+    /// Entries that were sent, also as steps, whole.
+    pub(super) entries: Vec<v1::SendEntry>,
 }
 
 /// A server of one connection's life; cloned, it is the same.
@@ -117,6 +123,36 @@ pub(super) fn status(code: Code, reason: &str, message: &str) -> Status {
     Status::with_error_details(code, message, details)
 }
 
+impl State {
+    fn accept(&mut self, entry: v1::SendEntry) -> v1::SentMessage {
+        let message_id = format!("id-of-{}", String::from_utf8_lossy(&entry.body));
+        let is_known = |known: &v1::SendEntry| known.deduplication_id == entry.deduplication_id;
+        let duplicate = !entry.deduplication_id.is_empty() && self.entries.iter().any(is_known);
+        self.sent.push(entry.body.clone());
+        self.entries.push(entry);
+        let sequence_number = self.sent.len() as u64;
+        v1::SentMessage { message_id, sequence_number, duplicate }
+    }
+
+    fn step(&mut self, step: v1::TransactStep) -> v1::TransactResult {
+        use v1::{transact_result::Result as Done, transact_step::Step};
+        let done = match step.step.expect("a step") {
+            Step::Send(send) => Done::Sent(self.accept(send.message.expect("a message"))),
+            Step::Delete(delete) => {
+                self.deleted.push(delete.receipt_handle);
+                Done::Deleted(v1::DeletedMessage {})
+            }
+            Step::ChangeVisibility(_) => Done::LeaseExpiresAt(now()),
+        };
+        v1::TransactResult { result: Some(done) }
+    }
+}
+
+/// The time that the fake server always has.
+fn now() -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }
+}
+
 #[tonic::async_trait]
 impl MessageService for Fake {
     async fn send(
@@ -132,10 +168,7 @@ impl MessageService for Fake {
                     let message = "the message is refused".into();
                     v1::send_result::Result::Error(v1::EntryError { message, ..Default::default() })
                 } else {
-                    let body = String::from_utf8_lossy(&entry.body);
-                    let message_id = format!("id-of-{body}");
-                    state.sent.push(entry.body);
-                    v1::send_result::Result::Sent(v1::SentMessage { message_id })
+                    v1::send_result::Result::Sent(state.accept(entry))
                 };
                 v1::SendResult { result: Some(result) }
             });
@@ -148,7 +181,7 @@ impl MessageService for Fake {
         _: Request<v1::ReceiveRequest>,
     ) -> Result<Response<v1::ReceiveResponse>, Status> {
         let bodies = self.state(|state| std::mem::take(&mut state.ready));
-        let at = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 });
+        let at = Some(now());
         let messages = bodies.into_iter().enumerate().map(|(index, body)| v1::Message {
             message_id: format!("id-{index}"),
             receipt_handle: format!("handle-{index}"),
@@ -188,11 +221,73 @@ impl MessageService for Fake {
         let results = self.state(|state| {
             let before = state.returned.len();
             state.returned.extend(handles);
-            let now = prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 };
-            let changed = v1::change_visibility_result::Result::LeaseExpiresAt(now);
+            let changed = v1::change_visibility_result::Result::LeaseExpiresAt(now());
             let result = v1::ChangeVisibilityResult { result: Some(changed) };
             vec![result; state.returned.len() - before]
         });
         Ok(Response::new(v1::ChangeVisibilityResponse { results }))
+    }
+
+    async fn cancel_scheduled(
+        &self,
+        request: Request<v1::CancelScheduledRequest>,
+    ) -> Result<Response<v1::CancelScheduledResponse>, Status> {
+        let results = request.into_inner().message_ids.into_iter().map(|id| {
+            let outcome = match id.as_str() {
+                "late" => v1::CancelOutcome::TooLate,
+                "gone" => v1::CancelOutcome::NotFound,
+                _ => v1::CancelOutcome::Cancelled,
+            };
+            v1::CancelResult { result: Some(v1::cancel_result::Result::Outcome(outcome.into())) }
+        });
+        Ok(Response::new(v1::CancelScheduledResponse { results: results.collect() }))
+    }
+
+    async fn transact(
+        &self,
+        request: Request<v1::TransactRequest>,
+    ) -> Result<Response<v1::TransactResponse>, Status> {
+        self.state(|state| {
+            if let Some(status) = state.statuses.pop_front() {
+                return Err(status);
+            }
+            let steps = request.into_inner().steps.into_iter();
+            let results = steps.map(|step| state.step(step)).collect();
+            Ok(Response::new(v1::TransactResponse { results }))
+        })
+    }
+
+    async fn peek(
+        &self,
+        request: Request<v1::PeekRequest>,
+    ) -> Result<Response<v1::PeekResponse>, Status> {
+        let request = request.into_inner();
+        let (bodies, is_last) = self.state(|state| {
+            state.page_sizes.push(request.page_size);
+            let bodies = state.pages.pop_front().unwrap_or_default();
+            (bodies, state.pages.is_empty())
+        });
+        let messages = bodies.into_iter().map(|body| v1::PeekedMessage {
+            message_id: format!("id-of-{}", String::from_utf8_lossy(&body)),
+            state: v1::MessageState::Delayed.into(),
+            ready_at: Some(now()),
+            sent_at: Some(now()),
+            body_bytes: body.len() as u64,
+            body: if request.include_bodies { body } else { Bytes::new() },
+            sequence_number: 7,
+            priority: 4,
+            group_id: "g1".into(),
+            ..Default::default()
+        });
+        let next_page_token = if is_last { String::new() } else { "more".into() };
+        let (messages, unavailable) = (messages.collect(), Vec::new());
+        Ok(Response::new(v1::PeekResponse { messages, unavailable, next_page_token }))
+    }
+
+    async fn get_message(
+        &self,
+        _: Request<v1::GetMessageRequest>,
+    ) -> Result<Response<v1::GetMessageResponse>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
     }
 }

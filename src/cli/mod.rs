@@ -5,17 +5,25 @@
 //! error. [`exit`] has the codes.
 
 pub mod attribute;
+mod clock;
 mod delete;
 pub mod exit;
 mod failure;
+mod filter;
 mod log;
+mod message;
 mod output;
+mod peek;
 mod queue;
 mod receive;
+mod redrive;
 mod send;
 mod serve;
 mod signals;
 mod start;
+mod text;
+mod transact;
+mod values;
 mod view;
 
 use std::{future::Future, io::Write as _, path::PathBuf, process::ExitCode};
@@ -75,6 +83,19 @@ enum Command {
     Receive(receive::ReceiveArgs),
     /// Delete received messages by their receipt handles
     Delete(delete::DeleteArgs),
+    /// Look at messages without receiving them
+    Peek(peek::PeekArgs),
+    /// Cancel a message that waits for its time, or tell what became of one
+    #[command(subcommand)]
+    Message(message::MessageCommand),
+    /// Send, delete and change leases over any queues, all of it or nothing
+    Transact(transact::TransactArgs),
+    /// Move messages back from a dead-letter queue, or to any other
+    #[command(subcommand)]
+    Redrive(redrive::RedriveCommand),
+    /// Let time pass on a broker that was started with --test-clock
+    #[command(subcommand)]
+    Clock(clock::ClockCommand),
     /// Look into the log of a broker that does not run
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -89,6 +110,11 @@ pub fn main() -> ExitCode {
         Command::Send(args) => with_server(&cli.global, |to| send::run(args, to)),
         Command::Receive(args) => with_server(&cli.global, |to| receive::run(args, to)),
         Command::Delete(args) => with_server(&cli.global, |to| delete::run(args, to)),
+        Command::Peek(args) => with_server(&cli.global, |to| peek::run(args, to)),
+        Command::Message(command) => message::run(&command, &cli.global),
+        Command::Transact(args) => with_server(&cli.global, |to| transact::run(args, to)),
+        Command::Redrive(command) => with_server(&cli.global, |to| redrive::run(command, to)),
+        Command::Clock(command) => with_server(&cli.global, |to| clock::run(command, to)),
         Command::Log(command) => log::run(&command, &mut Output::stdout(cli.global.json)),
     };
     match outcome {

@@ -9,13 +9,14 @@ use clap::Args;
 
 use super::{
     Exit, Failure, Session, complain,
-    output::{counted, printable, rfc3339},
+    output::{counted, rfc3339},
+    text::{About, about, attribute_line, body_text},
     view::{MessageObject, UnavailableObject},
 };
 use crate::{
     client::{Delivery, Error, Message, ReceiveOptions},
-    config::{Size, Span},
-    types::{AttributeValue, DeleteOutcome, Millis, QueueName, limits},
+    config::Span,
+    types::{DeleteOutcome, Millis, QueueName, limits},
 };
 
 /// How long `--follow` waits before it asks a server again that did not answer.
@@ -36,11 +37,14 @@ pub(super) struct ReceiveArgs {
     /// How long the messages are leased [default: what the queue is set to]
     #[arg(long, value_name = "DURATION")]
     visibility_timeout: Option<Span>,
+    /// FIFO queues: an id of this attempt; the same again within 5 minutes gives the same messages
+    #[arg(long, value_name = "ID")]
+    attempt_id: Option<String>,
     /// Delete the messages once they are printed
     #[arg(long)]
     delete: bool,
     /// Go on receiving until Ctrl-C
-    #[arg(long)]
+    #[arg(long, conflicts_with = "attempt_id")]
     follow: bool,
 }
 
@@ -84,7 +88,8 @@ impl ReceiveArgs {
         let millis = |span: Option<Span>| span.map(|Span(millis)| millis);
         let wait = millis(self.wait).or(self.follow.then_some(limits::WAIT_MAX));
         let visibility_timeout = millis(self.visibility_timeout);
-        ReceiveOptions { count_max: self.max, visibility_timeout, wait }
+        let attempt_id = self.attempt_id.clone();
+        ReceiveOptions { count_max: self.max, visibility_timeout, wait, attempt_id }
     }
 }
 
@@ -194,22 +199,18 @@ fn text(message: &Message, with_handle: bool) -> String {
         rfc3339(message.sent_at),
         counted(u64::from(message.receive_count), "time", "times")
     )];
+    lines.extend(about(&About {
+        sequence_number: message.sequence_number,
+        priority: message.priority,
+        group: message.group.as_ref(),
+        deduplication_id: message.deduplication_id.as_deref(),
+        dead_letter_source: message.dead_letter_source.as_deref(),
+    }));
     if with_handle {
         lines.push(format!("handle {}", message.receipt_handle));
     }
-    for attribute in &message.attributes {
-        let value = match &attribute.value {
-            AttributeValue::Text(text) => printable(text),
-            AttributeValue::Binary(bytes) => format!("({})", Size(bytes.len() as u64)),
-        };
-        lines.push(format!("{} ({}) = {value}", attribute.name, attribute.data_type));
-    }
-    lines.push(match std::str::from_utf8(&message.body) {
-        Ok(body) => printable(body),
-        Err(_) => {
-            format!("({} that are no text; --json has them)", Size(message.body.len() as u64))
-        }
-    });
+    lines.extend(message.attributes.iter().map(attribute_line));
+    lines.push(body_text(&message.body));
     lines.join("\n") + "\n"
 }
 
@@ -218,7 +219,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::types::{Attribute, Timestamp};
+    use crate::types::{Attribute, AttributeValue, GroupId, Timestamp};
 
     fn message(body: &'static [u8]) -> Message {
         let at = Timestamp::from_millis(1_700_000_000_000);
@@ -235,6 +236,12 @@ mod tests {
             first_received_at: at,
             receive_count: 2,
             lease_expires_at: at,
+            group: Some(GroupId::parse("group", "g1").expect("an id")),
+            deduplication_id: Some("d1".into()),
+            sequence_number: 17,
+            priority: 4,
+            trace_header: None,
+            dead_letter_source: Some("jobs".into()),
         }
     }
 
@@ -242,6 +249,7 @@ mod tests {
     fn people_see_what_is_about_a_message_and_then_its_body() {
         expect![[r#"
             id  sent 2023-11-14T22:13:20.000Z, received 2 times
+            number 17, group g1, deduplication id d1, a dead letter of jobs
             handle AQ
             n (Number) = 5
             two
@@ -250,6 +258,7 @@ mod tests {
         .assert_eq(&text(&message(b"two\nlines"), true));
         expect![[r#"
             id  sent 2023-11-14T22:13:20.000Z, received 2 times
+            number 17, group g1, deduplication id d1, a dead letter of jobs
             n (Number) = 5
             (1B that are no text; --json has them)
         "#]]

@@ -4,14 +4,16 @@
 //! before the recovery begins, so that two brokers never read one directory for a port's sake and
 //! health answers from the first moment.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tonic::transport::Identity;
 
 use super::{Exit, Failure, signals::Signals, start};
 use crate::{
+    clock::TestClock,
     config::{Config, ConfigError, Layer, Tls},
     telemetry,
 };
@@ -27,6 +29,10 @@ pub(super) struct ServeArgs {
     /// messages expire by it. Without this, such a start keeps every message until it is told so
     #[arg(long)]
     accept_clock: bool,
+    /// For tests of programs: let clients move the clock (`ledgerq clock advance 5m`). Only on
+    /// loopback addresses, and not with data that anybody needs
+    #[arg(long)]
+    test_clock: bool,
     #[command(flatten)]
     settings: Layer,
 }
@@ -40,7 +46,11 @@ struct Pem {
 pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
     let read = |name: &str| std::env::var(name).ok();
     let config = Config::load(args.settings, args.config.as_deref(), &read)?;
+    if args.test_clock {
+        only_loopback(&config)?;
+    }
     telemetry::init(&config.log, config.log_format)?;
+    raise_open_files_max();
     let pem = config.tls.as_ref().map(read_pem).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -54,8 +64,35 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
         let address = listener.local_addr().map_err(|e| Failure::start(Exit::CannotStart, &e))?;
         let data_dir = config.data_dir.display();
         tracing::info!(%address, %data_dir, tls = tls.is_some(), "listening");
-        start::serve(&config, args.accept_clock, listener, tls, signals).await
+        let clock = start::Clocks {
+            accept_jump: args.accept_clock,
+            test: args.test_clock.then(|| Arc::new(TestClock::default())),
+        };
+        start::serve(&config, clock, listener, tls, signals).await
     })
+}
+
+/// Whoever can connect to a broker with a test clock can let its messages expire.
+fn only_loopback(config: &Config) -> Result<(), Failure> {
+    let listeners = [("grpc_listen", config.grpc_listen)];
+    let open = listeners.iter().find(|(_, address)| !address.ip().is_loopback());
+    open.map_or(Ok(()), |(key, address)| {
+        let line = format!(
+            "--test-clock lets every client move the clock, but {key} is {address}, which others \
+             can reach; listen on 127.0.0.1 or [::1]"
+        );
+        Err(Failure::new(Exit::Config, line))
+    })
+}
+
+/// Takes as many open files as this process may have: each segment of the log is one, and each
+/// connection. The soft limit, which most systems set to 1,024, is one for programs that use
+/// `select(2)`.
+fn raise_open_files_max() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files stays as it is; see `ulimit -n`");
+    }
 }
 
 async fn bind(config: &Config) -> Result<TcpListener, Failure> {
@@ -104,6 +141,22 @@ mod tests {
         }
         for bytes in [min - step, min + step - 1, min + 1, max + step] {
             assert_eq!(load(bytes), None, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_test_clock_is_for_loopback_alone() {
+        let mut config = Config::load(Layer::default(), None, &|_| None).expect("the defaults");
+        for address in ["127.0.0.1:0", "127.1.2.3:7420", "[::1]:7420"] {
+            config.grpc_listen = address.parse().expect("an address");
+            assert!(only_loopback(&config).is_ok(), "{address}");
+        }
+        for address in ["0.0.0.0:7420", "[::]:7420", "192.0.2.1:7420"] {
+            config.grpc_listen = address.parse().expect("an address");
+            let failure = only_loopback(&config).expect_err("others can reach it");
+            assert_eq!(failure.exit, Exit::Config);
+            let line = failure.line.expect("a line");
+            assert!(line.contains(&format!("grpc_listen is {address}")), "{line}");
         }
     }
 

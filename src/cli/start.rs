@@ -14,7 +14,7 @@ use crate::{
         mailbox::{Caller, Limits},
         owner, start,
     },
-    clock::{Stopwatch, SystemClock},
+    clock::{Clock, Stopwatch, SystemClock, TestClock},
     config::Config,
     disk::{Medium, RealDisk},
     entropy::SystemEntropy,
@@ -22,28 +22,42 @@ use crate::{
     server, state,
     store::StoreError,
     telemetry,
-    types::limits,
 };
+
+/// What the broker does about time.
+pub(super) struct Clocks {
+    /// Whether it agrees with a wall clock that jumped ahead.
+    pub(super) accept_jump: bool,
+    /// The clock, if clients are to move it.
+    pub(super) test: Option<Arc<TestClock>>,
+}
 
 /// Recovers the broker in `config.data_dir` and serves it on `listener` until a signal, or until
 /// the disk fails.
 pub(super) async fn serve(
     config: &Config,
-    accept_clock: bool,
+    clocks: Clocks,
     listener: TcpListener,
     tls: Option<Identity>,
     signals: Signals,
 ) -> Result<(), Failure> {
     let gate = Gate::new();
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
-    let settings = server::Settings { tls, drain_max: millis(config.drain_timeout.get()) };
+    let drain_max = millis(config.drain_timeout.get());
+    if clocks.test.is_some() {
+        warn!(
+            "THE CLOCK IS A TEST CLOCK: every client can let time pass, and what was logged with \
+             a later time keeps it; not for data that anybody needs"
+        );
+    }
+    let settings = server::Settings { tls, drain_max, test_clock: clocks.test.clone() };
     // Whoever drops `end` ends the server as well.
     let serving = server::serve(listener, gate.clone(), settings, async { drop(ended.await) });
     let serving = tokio::spawn(serving);
     let signal = signals.first();
     tokio::pin!(signal);
 
-    let recovery = recover(config, accept_clock, gate.clone());
+    let recovery = recover(config, clocks, gate.clone());
     let broker = tokio::select! {
         recovered = recovery => recovered?,
         // Nothing was served yet: the process can end wherever the recovery is.
@@ -79,11 +93,11 @@ pub(super) async fn serve(
     Ok(())
 }
 
-async fn recover(config: &Config, accept_clock: bool, gate: Gate) -> Result<Broker, Failure> {
+async fn recover(config: &Config, clocks: Clocks, gate: Gate) -> Result<Broker, Failure> {
     let disk = RealDisk::new(&config.data_dir)
         .map_err(|error| Failure::start(Exit::CannotStart, &error))?;
     warn_of_medium(&disk);
-    let settings = settings(config, accept_clock);
+    let settings = settings(config, clocks.accept_jump);
     let limits = Limits {
         requests_max: config.requests_max,
         polls_max: config.polls_max,
@@ -98,7 +112,11 @@ async fn recover(config: &Config, accept_clock: bool, gate: Gate) -> Result<Brok
             gate.recovering(format!("{done} of {total} segments read"));
             bar.report(done as u64, total as u64);
         };
-        let (clock, entropy) = (Arc::new(SystemClock), Box::new(SystemEntropy::new()));
+        let clock: Arc<dyn Clock> = match clocks.test {
+            Some(clock) => clock,
+            None => Arc::new(SystemClock),
+        };
+        let entropy = Box::new(SystemEntropy::new());
         let started: Started<Caller> =
             start::start(settings, Arc::new(disk), clock, entropy, &mut progress)?;
         bar.finish();
@@ -118,7 +136,7 @@ fn settings(config: &Config, accept_clock: bool) -> start::Settings {
         tail_cache_bytes: config.tail_cache_bytes,
         state: state::Settings {
             in_flight_max: config.in_flight_max,
-            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+            deduplication_ids_max: config.deduplication_ids_max,
         },
         owner: owner::Settings { idle_sync_after: config.idle_sync_after },
         accept_clock,
@@ -167,7 +185,7 @@ fn report(started: &Started<Caller>, took: Duration) {
         next_lsn,
         ..
     } = &started.report;
-    let took_ms = took.as_millis();
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     info!(
         new = started.directory.is_new(),
         segments_count,
@@ -176,7 +194,7 @@ fn report(started: &Started<Caller>, took: Duration) {
         frames_bytes,
         damaged_bodies_count = damaged_bodies.len(),
         torn_tails_count = torn_tails.len(),
-        %next_lsn,
+        next_lsn = next_lsn.get(),
         took_ms,
         "recovered"
     );

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{ANSWER_TIMEOUT, Client, Error, Refusal, Repeat, convert, with_wait};
 use crate::{
     proto::v1,
-    types::{Attribute, DeleteOutcome, Millis, QueueName, Timestamp, limits},
+    types::{Attribute, Delay, DeleteOutcome, GroupId, Millis, QueueName, Timestamp, limits},
 };
 
 /// A message to send.
@@ -16,11 +16,32 @@ pub struct Outgoing {
     /// The attributes.
     pub attributes: Vec<Attribute>,
     /// How long it waits before it can be received; the queue's delay if not given.
-    pub delay: Option<Millis>,
+    pub delay: Option<Delay>,
+    /// How long it is kept, if that is shorter than the queue's retention.
+    pub time_to_live: Option<Millis>,
+    /// Its priority, 0 to 9, of which 9 is received first; 4 if not given.
+    pub priority: Option<u8>,
+    /// Its group; needed on a FIFO queue, a tenant on a standard one.
+    pub group: Option<GroupId>,
+    /// By what duplicates of it are known for 5 minutes. With it a send can be repeated.
+    pub deduplication_id: Option<String>,
+    /// A trace header to go with it.
+    pub trace_header: Option<String>,
+}
+
+/// A message that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// What the broker knows the message by; of a duplicate, that of the first.
+    pub message_id: String,
+    /// Its number in the order of acceptance; of a duplicate, that of the first.
+    pub sequence_number: u64,
+    /// Whether it is a duplicate: nothing was accepted this time.
+    pub is_duplicate: bool,
 }
 
 /// How to receive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiveOptions {
     /// At most so many messages.
     pub count_max: u32,
@@ -28,6 +49,8 @@ pub struct ReceiveOptions {
     pub visibility_timeout: Option<Millis>,
     /// How long to wait for a first message; the queue's own wait if not given.
     pub wait: Option<Millis>,
+    /// FIFO queues: an id of this attempt; the same again within 5 minutes gives the same messages.
+    pub attempt_id: Option<String>,
 }
 
 /// What a receive brought.
@@ -58,14 +81,26 @@ pub struct Message {
     pub receive_count: u32,
     /// When the lease ends.
     pub lease_expires_at: Timestamp,
+    /// The group that it was sent with.
+    pub group: Option<GroupId>,
+    /// The deduplication id that it was sent with, or that was made from its body.
+    pub deduplication_id: Option<String>,
+    /// Its number in the order of acceptance.
+    pub sequence_number: u64,
+    /// Its priority, 0 to 9.
+    pub priority: u32,
+    /// The trace header that it was sent with.
+    pub trace_header: Option<String>,
+    /// The name of the queue from which it came as a dead letter.
+    pub dead_letter_source: Option<String>,
 }
 
-/// A leased message whose bytes cannot be given.
+/// A message whose bytes cannot be given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
     /// What the broker knows the message by.
     pub message_id: String,
-    /// The right to delete it and to change its lease.
+    /// The right to delete it and to change its lease; empty if it was only looked at.
     pub receipt_handle: String,
     /// What is wrong.
     pub reason: UnavailableReason,
@@ -95,6 +130,12 @@ impl Outgoing {
         Self { body: body.into(), ..Self::default() }
     }
 
+    /// The same with this body.
+    #[must_use]
+    pub fn with_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
     /// Size by which limits are measured: body and attributes, in bytes.
     pub fn size(&self) -> u64 {
         self.body.len() as u64 + self.attributes.iter().map(Attribute::bytes).sum::<u64>()
@@ -104,44 +145,52 @@ impl Outgoing {
 /// One message, and for the rest what the queue is set to.
 impl Default for ReceiveOptions {
     fn default() -> Self {
-        Self { count_max: 1, visibility_timeout: None, wait: None }
+        Self { count_max: 1, visibility_timeout: None, wait: None, attempt_id: None }
     }
 }
 
 impl Client {
-    /// Sends up to [`limits::ENTRIES_MAX`] messages of [`limits::REQUEST_BYTES_MAX`] together;
-    /// gives the id of each.
+    /// Sends up to [`limits::ENTRIES_MAX`] messages of [`limits::REQUEST_BYTES_MAX`] together. If
+    /// each has a deduplication id, the request can be repeated when its outcome is not known.
     pub async fn send(
         &self,
         queue: &QueueName,
         messages: Vec<Outgoing>,
-    ) -> Result<Outcomes<String>, Error> {
+    ) -> Result<Outcomes<Sent>, Error> {
         let count = messages.len();
+        let all_known = messages.iter().all(|message| message.deduplication_id.is_some());
+        let repeat = if all_known { Repeat::Harmless } else { Repeat::IfNotDone };
         let entries = messages.into_iter().map(convert::send_entry).collect();
         let question = v1::SendRequest { queue: queue.to_string(), entries };
         let answer = self
-            .ask(Repeat::IfNotDone, ANSWER_TIMEOUT, question, |mut to, request| async move {
+            .ask(repeat, ANSWER_TIMEOUT, question, |mut to, request| async move {
                 to.messages.send(request).await
             })
             .await?;
         convert::outcomes(answer.results, count, convert::sent)
     }
 
-    /// Leases messages.
+    /// Leases messages. With an attempt id the request can be repeated when its outcome is not
+    /// known.
     pub async fn receive(
         &self,
         queue: &QueueName,
         options: ReceiveOptions,
     ) -> Result<Delivery, Error> {
+        let repeat = match options.attempt_id {
+            Some(_) => Repeat::Harmless,
+            None => Repeat::IfNotDone,
+        };
         let question = v1::ReceiveRequest {
             queue: queue.to_string(),
             max_messages: Some(options.count_max),
             visibility_timeout: options.visibility_timeout.map(convert::duration),
             wait_time: options.wait.map(convert::duration),
+            attempt_id: options.attempt_id.unwrap_or_default(),
         };
         let timeout = with_wait(options.wait.unwrap_or(limits::WAIT_MAX));
         let answer = self
-            .ask(Repeat::IfNotDone, timeout, question, |mut to, request| async move {
+            .ask(repeat, timeout, question, |mut to, request| async move {
                 to.messages.receive(request).await
             })
             .await?;

@@ -19,12 +19,16 @@
 //!
 //! A request that the broker refused for the moment and that surely was not done is sent again,
 //! after the time that the broker asks for. Nothing else is: a send whose outcome is not known is
-//! the caller's to repeat, since only he knows whether twice is better than never.
+//! the caller's to repeat, since only he knows whether twice is better than never. With a
+//! deduplication id twice is like once.
 
 mod convert;
 mod error;
+mod looks;
 mod messages;
+mod moves;
 mod queues;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -36,14 +40,19 @@ use tonic::{
 };
 
 pub use error::{Error, Refusal};
+pub use looks::{MessageState, PeekOptions, PeekPage, Peeked};
 pub use messages::{
-    Delivery, Message, Outcomes, Outgoing, ReceiveOptions, Unavailable, UnavailableReason,
+    Delivery, Message, Outcomes, Outgoing, ReceiveOptions, Sent, Unavailable, UnavailableReason,
 };
-pub use queues::{Queue, QueuePage};
+pub use moves::MoveStarted;
+pub use queues::{Queue, QueuePage, Traffic};
+pub use steps::{Step, StepOutcome};
 
 use crate::{
     proto::v1::{
         message_service_client::MessageServiceClient, queue_service_client::QueueServiceClient,
+        redrive_service_client::RedriveServiceClient,
+        test_clock_service_client::TestClockServiceClient,
     },
     types::Millis,
 };
@@ -73,6 +82,8 @@ pub struct Client {
 struct Services {
     queues: QueueServiceClient<Channel>,
     messages: MessageServiceClient<Channel>,
+    redrive: RedriveServiceClient<Channel>,
+    clock: TestClockServiceClient<Channel>,
 }
 
 /// Whether a request can be sent again when it may have been done.
@@ -124,9 +135,12 @@ impl Client {
     /// A client over a channel that the caller made.
     fn over(channel: Channel, server: &str) -> Self {
         let queues = QueueServiceClient::new(channel.clone());
+        let redrive = RedriveServiceClient::new(channel.clone());
+        let clock = TestClockServiceClient::new(channel.clone());
         let messages =
             MessageServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-        Self { server: server.to_owned(), services: Services { queues, messages } }
+        let services = Services { queues, messages, redrive, clock };
+        Self { server: server.to_owned(), services }
     }
 
     /// Sends a request, again if that is safe and the broker says that it can help.

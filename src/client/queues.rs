@@ -19,6 +19,19 @@ pub struct Queue {
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub modified_at: Timestamp,
+    /// Whether its sends are refused.
+    pub sends_paused: bool,
+    /// Whether its receives are refused.
+    pub receives_paused: bool,
+}
+
+/// What of a queue is paused or resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sends to it.
+    pub sends: bool,
+    /// Receives from it.
+    pub receives: bool,
 }
 
 /// Some queues, in ascending order of names.
@@ -75,23 +88,67 @@ impl Client {
                 to.queues.list_queues(request).await
             })
             .await?;
-        let queues = answer.queues.into_iter().map(|queue| convert::queue(Some(queue)));
         let next = Some(answer.next_page_token).filter(|token| !token.is_empty());
-        Ok(QueuePage { queues: queues.collect::<Result<_, _>>()?, next })
+        Ok(QueuePage { queues: convert::queues(answer.queues)?, next })
     }
 
-    /// Changes the given settings of a queue.
+    /// Lists the queues whose dead letters go to `queue`; `page` is like that of
+    /// [`Client::list_queues`].
+    pub async fn list_dead_letter_sources(
+        &self,
+        queue: &QueueName,
+        page: Option<String>,
+    ) -> Result<QueuePage, Error> {
+        let question = v1::ListDeadLetterSourcesRequest {
+            queue: queue.to_string(),
+            page_size: 0,
+            page_token: page.unwrap_or_default(),
+        };
+        let answer = self
+            .ask(Repeat::Harmless, ANSWER_TIMEOUT, question, |mut to, request| async move {
+                to.queues.list_dead_letter_sources(request).await
+            })
+            .await?;
+        let next = Some(answer.next_page_token).filter(|token| !token.is_empty());
+        Ok(QueuePage { queues: convert::queues(answer.queues)?, next })
+    }
+
+    /// Changes the given settings of a queue, and takes away what the patch takes away.
     pub async fn update_queue(
         &self,
         queue: &QueueName,
         settings: &SettingsPatch,
     ) -> Result<Queue, Error> {
+        let update_mask = Some(convert::update_mask(settings));
         let settings = Some(convert::settings(settings));
-        let question =
-            v1::UpdateQueueRequest { queue: queue.to_string(), settings, update_mask: None };
+        let question = v1::UpdateQueueRequest { queue: queue.to_string(), settings, update_mask };
         let answer = self
             .ask(Repeat::Harmless, ANSWER_TIMEOUT, question, |mut to, request| async move {
                 to.queues.update_queue(request).await
+            })
+            .await?;
+        convert::queue(answer.queue)
+    }
+
+    /// Refuses sends, receives or both until they are resumed; at least one of them is named.
+    pub async fn pause_queue(&self, queue: &QueueName, what: Traffic) -> Result<Queue, Error> {
+        let Traffic { sends, receives } = what;
+        let question = v1::PauseQueueRequest { queue: queue.to_string(), sends, receives };
+        let answer = self
+            .ask(Repeat::Harmless, ANSWER_TIMEOUT, question, |mut to, request| async move {
+                to.queues.pause_queue(request).await
+            })
+            .await?;
+        convert::queue(answer.queue)
+    }
+
+    /// Takes sends, receives or both again; at least one of them is named.
+    pub async fn resume_queue(&self, queue: &QueueName, what: Traffic) -> Result<Queue, Error> {
+        let Traffic { sends, receives } = what;
+        let question = v1::ResumeQueueRequest { queue: queue.to_string(), sends, receives };
+        let answer = self
+            .ask(Repeat::Harmless, ANSWER_TIMEOUT, question, |mut to, request| async move {
+                to.queues.resume_queue(request).await
             })
             .await?;
         convert::queue(answer.queue)

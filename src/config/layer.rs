@@ -56,6 +56,9 @@ pub struct Layer {
     /// Messages of one queue in flight at once [default: 120000]
     #[arg(long, value_name = "COUNT")]
     pub in_flight_max: Option<Count>,
+    /// Deduplication ids of the last 5 minutes that one queue keeps [default: 10000000]
+    #[arg(long, value_name = "COUNT")]
+    pub deduplication_ids_max: Option<Count>,
     /// Time for requests under way to end at a shutdown [default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub drain_timeout: Option<Span>,
@@ -68,7 +71,7 @@ pub struct Layer {
 }
 
 /// The keys of [`Layer`], in its order.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 15] = [
     "data_dir",
     "grpc_listen",
     "tls_cert",
@@ -80,6 +83,7 @@ pub const KEYS: [&str; 14] = [
     "polls_max",
     "requests_bytes_max",
     "in_flight_max",
+    "deduplication_ids_max",
     "drain_timeout",
     "log",
     "log_format",
@@ -140,6 +144,7 @@ impl Layer {
             polls_max: self.polls_max.or(lower.polls_max),
             requests_bytes_max: self.requests_bytes_max.or(lower.requests_bytes_max),
             in_flight_max: self.in_flight_max.or(lower.in_flight_max),
+            deduplication_ids_max: self.deduplication_ids_max.or(lower.deduplication_ids_max),
             drain_timeout: self.drain_timeout.or(lower.drain_timeout),
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),

@@ -51,6 +51,8 @@ pub struct Config {
     pub requests_bytes_max: u64,
     /// Messages of one standard queue in flight at once.
     pub in_flight_max: u64,
+    /// Deduplication ids that count at one time in one queue.
+    pub deduplication_ids_max: u64,
     /// How long requests under way may take to end at a shutdown.
     pub drain_timeout: Millis,
     /// What is logged: directives of `tracing_subscriber`'s `EnvFilter`.
@@ -91,6 +93,7 @@ impl Config {
         let count = |given: Option<Count>, default: u64| given.map_or(default, |count| count.0);
         let span = |given: Option<Span>, default: Millis| given.map_or(default, |span| span.0);
         let mebi = 1 << 20;
+        let ids_default = limits::DEDUPLICATION_IDS_MAX_DEFAULT;
         let tls = match (all.tls_cert, all.tls_key) {
             (Some(cert), Some(key)) => Some(Tls { cert, key }),
             (None, None) => None,
@@ -108,6 +111,7 @@ impl Config {
             polls_max: count(all.polls_max, 200_000),
             requests_bytes_max: bytes(all.requests_bytes_max, 256 * mebi),
             in_flight_max: count(all.in_flight_max, limits::IN_FLIGHT_MAX_DEFAULT),
+            deduplication_ids_max: count(all.deduplication_ids_max, ids_default),
             drain_timeout: span(all.drain_timeout, Millis::from_secs(30)),
             log: all.log.unwrap_or_else(|| LOG_DEFAULT.into()),
             log_format: all.log_format.unwrap_or_default(),

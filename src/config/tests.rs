@@ -53,6 +53,7 @@ fn nothing_at_all_gives_the_defaults() {
             polls_max: 200000,
             requests_bytes_max: 268435456,
             in_flight_max: 120000,
+            deduplication_ids_max: 10000000,
             drain_timeout: Millis(
                 30000,
             ),
@@ -177,6 +178,12 @@ fn an_error_on_the_command_line_names_the_flag() {
         &[],
         None,
         &expect!["--requests-bytes-max is 1KiB, it must be 4MiB to 1024GiB"],
+    );
+    refuses(
+        &["--deduplication-ids-max", "0"],
+        &[],
+        None,
+        &expect!["--deduplication-ids-max is 0, it must be 1 to 1000000000"],
     );
     refuses(
         &["--drain-timeout", "2h"],

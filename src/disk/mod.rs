@@ -15,6 +15,7 @@ mod real;
 pub mod sim;
 
 pub use medium::Medium;
+pub use mmap::PageBuffer;
 pub use real::RealDisk;
 pub use sim::SimDisk;
 

@@ -18,7 +18,7 @@
 use std::collections::VecDeque;
 
 use crate::{
-    disk::{Access, Disk, read_exact_at},
+    disk::{Access, Disk, PageBuffer, read_exact_at},
     types::Lsn,
 };
 
@@ -51,7 +51,7 @@ pub fn recover(
     settings.check()?;
     disk.sync_dir(SEGMENTS_DIR).map_err(LogError::io("sync", SEGMENTS_DIR))?;
     let listing = list(disk)?;
-    let last_id = listing.last_of_all()?;
+    let last_id = listing.last_of_all();
     let mut files = Vec::with_capacity(listing.segments.len());
     for id in listing.segments {
         let file = open(disk, id)?;
@@ -62,6 +62,8 @@ pub fn recover(
         file.drop_cache().map_err(LogError::io("drop the cache of", &id.path()))?;
     }
     let segments = read_headers(files, settings.lineage)?;
+    // A file of another directory with a high number looks as if others were missing before it.
+    let last_id = last_id?;
     let mut replay = Replay::new(sink);
     replay.report.unknown_files = listing.unknown;
     for at in 0..segments.len() {
@@ -126,15 +128,15 @@ struct Replay<'a, 'b> {
     /// Indices of the segments behind all that were ever written to.
     blank: Vec<usize>,
     report: RecoveryReport,
-    /// The bytes of one segment.
-    buffer: Vec<u8>,
+    /// The bytes of one segment; `None` before the first.
+    buffer: Option<PageBuffer>,
     sink: &'a mut Sink<'b>,
 }
 
 impl<'a, 'b> Replay<'a, 'b> {
     fn new(sink: &'a mut Sink<'b>) -> Self {
         let report = RecoveryReport::default();
-        Self { chain: Chain::default(), blank: Vec::new(), report, buffer: Vec::new(), sink }
+        Self { chain: Chain::default(), blank: Vec::new(), report, buffer: None, sink }
     }
 
     /// Reads and judges one segment.
@@ -157,27 +159,38 @@ impl<'a, 'b> Replay<'a, 'b> {
             // Its first frame was torn, and a later start went on in another segment.
             return Ok(());
         }
-        self.buffer.resize(index(found.header.segment_bytes), 0);
-        let path = found.id.path();
-        read_exact_at(&*found.file, 0, &mut self.buffer).map_err(LogError::io("read", &path))?;
+        let buffer = self.read(found)?;
         self.report.segments_count += 1;
-        let scan = self.frames(found, next.map(|(_, chain)| chain));
+        let scan = self.frames(found, &buffer, next.map(|(_, chain)| chain));
         self.judge(found, next, &scan)?;
         self.chain = scan.chain;
         if scan.blemished {
             self.report.blemished.push(found.id);
         }
-        if all_zero(&self.buffer[HEADER_PAGE_BYTES..]) && next.is_none() {
+        if all_zero(&buffer[HEADER_PAGE_BYTES..]) && next.is_none() {
             self.blank.push(at);
         } else {
             self.blank.clear();
         }
+        self.buffer = Some(buffer);
         Ok(())
     }
 
-    /// Gives the frames of the segment in the buffer to the sink.
-    fn frames(&mut self, found: &Found, next: Option<Chain>) -> SegmentScan {
-        let segment = SegmentBytes { bytes: &self.buffer, salt: found.header.salt };
+    /// The bytes of a segment, in the buffer of the one before if it is as large.
+    fn read(&mut self, found: &Found) -> Result<PageBuffer, LogError> {
+        let (path, length) = (found.id.path(), index(found.header.segment_bytes));
+        let failed = || LogError::io("read", &path);
+        let mut buffer = match self.buffer.take().filter(|buffer| buffer.len() == length) {
+            Some(buffer) => buffer,
+            None => PageBuffer::new(length).map_err(failed())?,
+        };
+        read_exact_at(&*found.file, 0, &mut buffer).map_err(failed())?;
+        Ok(buffer)
+    }
+
+    /// Gives the frames of a segment to the sink.
+    fn frames(&mut self, found: &Found, bytes: &[u8], next: Option<Chain>) -> SegmentScan {
+        let segment = SegmentBytes { bytes, salt: found.header.salt };
         let (report, sink) = (&mut self.report, &mut *self.sink);
         segment.scan(Start::of_segment(self.chain), next, &mut |frame, bodies| {
             count(report, frame);

@@ -90,6 +90,7 @@ impl State {
             receive_count: touched.receive_count,
             first_received_at: touched.first_received_at,
             priority: touched.slot.priority,
+            is_dead_letter: touched.source.is_some(),
             dead_letter_source: touched.source.and_then(|id| self.queue_name(id)).cloned(),
         }
     }
@@ -110,6 +111,7 @@ fn untouched(
         receive_count: 0,
         first_received_at: Timestamp::ZERO,
         priority,
+        is_dead_letter: false,
         dead_letter_source: None,
     }
 }

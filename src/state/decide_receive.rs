@@ -174,6 +174,11 @@ impl State {
             first_received_at: touched.first_received_at,
             receive_count: touched.receive_count,
             dead_letter_source: touched.source,
+            dead_letter_source_name: touched
+                .source
+                .and_then(|source| self.queue_name(source))
+                .cloned(),
+            priority: touched.slot.priority,
         })
     }
 

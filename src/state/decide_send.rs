@@ -90,7 +90,11 @@ impl State {
         };
         if queue.name.is_fifo() && entry.delay.is_some() && !delay.is_zero() {
             let problem = "a FIFO queue has one delay for all its messages: the queue's";
-            return Err(Self::not_for(queue, "delay", problem));
+            let field = match entry.delay {
+                Some(Delay::Until(_)) => "deliver_at",
+                Some(Delay::For(_)) | None => "delay",
+            };
+            return Err(Self::not_for(queue, field, problem));
         }
         Ok(self.now.after(delay))
     }

@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 
 use crate::types::{Payload, Seq};
 
-/// What a payload counts at least, in bytes: a small body is a slice of a network buffer of about
+/// What a payload takes beside its bytes: its place here, and what the allocator adds to its two
+/// buffers.
+const PLACE_BYTES: u64 = 160;
+/// What a body counts at least that was not copied: it is a slice of a network buffer of at least
 /// this size, which it keeps alive.
-const PINNED_BYTES_MIN: u64 = 8192;
+const NETWORK_BUFFER_BYTES: u64 = 8192;
 
 /// A window over the newest seqs, bounded in bytes.
 pub(super) struct TailCache {
@@ -46,7 +49,9 @@ impl TailCache {
 }
 
 fn pinned_bytes(payload: &Payload) -> u64 {
-    payload.stored_bytes().max(PINNED_BYTES_MIN)
+    let is_copied = payload.body.len() <= Payload::COPIED_BYTES_MAX;
+    let kept_min = if is_copied { 0 } else { NETWORK_BUFFER_BYTES };
+    PLACE_BYTES + payload.stored_bytes().max(kept_min)
 }
 
 #[cfg(test)]
@@ -59,13 +64,22 @@ mod tests {
 
     #[test]
     fn the_newest_payloads_stay_within_the_bound() {
-        let mut cache = TailCache::new(3 * PINNED_BYTES_MIN);
+        let mut cache = TailCache::new(3 * (PLACE_BYTES + 1));
         for seq in 1..=10 {
             cache.extend(Seq::new(u64::from(seq)), vec![payload(seq)]);
         }
         let kept: Vec<u64> = (0..12).filter(|seq| cache.get(Seq::new(*seq)).is_some()).collect();
         assert_eq!(kept, [8, 9, 10]);
         assert_eq!(cache.get(Seq::new(9)), Some(&payload(9)));
+    }
+
+    #[test]
+    fn a_body_that_was_not_copied_counts_for_the_buffer_that_it_keeps() {
+        let of = |bytes: usize| {
+            let body = vec![0; bytes].into();
+            pinned_bytes(&Payload { body, ..Payload::default() }) - PLACE_BYTES
+        };
+        assert_eq!([1, 4096, 4097, 10_000].map(of), [1, 4096, 8192, 10_000]);
     }
 
     #[test]

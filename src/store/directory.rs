@@ -10,6 +10,7 @@ use super::{Identity, StoreError};
 use crate::{
     disk::{self, Access, Disk},
     log::{self, LogError, SEGMENTS_DIR, SegmentId, Settings},
+    types::Lineage,
 };
 
 const LOCK: &str = "LOCK";
@@ -72,6 +73,15 @@ impl Directory {
     pub fn is_new(&self) -> bool {
         self.is_new
     }
+}
+
+/// The lineage of a directory, which is only read and may be another process's.
+pub fn lineage_of(disk: &dyn Disk) -> Result<Lineage, StoreError> {
+    let names = disk.list("").map_err(StoreError::io("list", "the data directory"))?;
+    if !names.iter().any(|name| name == IDENTITY) {
+        return Err(StoreError::IdentityMissing);
+    }
+    Identity::decode(&read(disk)?).map(|identity| identity.lineage)
 }
 
 fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, StoreError> {

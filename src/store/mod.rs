@@ -17,7 +17,7 @@ use crate::{
 
 pub use body::{BodyError, BodyRef, Place};
 use cache::TailCache;
-pub use directory::Directory;
+pub use directory::{Directory, lineage_of};
 pub use error::StoreError;
 pub use identity::Identity;
 use index::Index;

@@ -143,6 +143,10 @@ pub struct Payload {
 }
 
 impl Payload {
+    /// Bodies of so many bytes or fewer lie in a buffer of their own; larger ones can be a slice of
+    /// the buffer in which they came.
+    pub const COPIED_BYTES_MAX: usize = 4096;
+
     /// Length in the log, in bytes.
     pub fn stored_bytes(&self) -> u64 {
         (self.head.len() + self.body.len()) as u64

@@ -71,6 +71,8 @@ pub struct Browsed {
     pub first_received_at: Timestamp,
     /// Its priority.
     pub priority: u8,
+    /// Whether it came from another queue as a dead letter.
+    pub is_dead_letter: bool,
     /// The queue that it came from as a dead letter, by name, if it is still there.
     pub dead_letter_source: Option<QueueName>,
 }

@@ -53,14 +53,18 @@ pub const TAGS_MAX: usize = 50;
 pub const TAG_KEY_CHARS_MAX: usize = 128;
 /// Characters of a tag's value.
 pub const TAG_VALUE_CHARS_MAX: usize = 256;
-/// Settings of one queue that are stored and not looked into.
-pub const STORED_MAX: usize = 50;
-/// Characters of such a setting's name.
-pub const STORED_NAME_CHARS_MAX: usize = 128;
-/// Bytes of such a setting's value.
-pub const STORED_VALUE_BYTES_MAX: usize = 32_768;
+/// Settings of the SQS endpoint that one queue stores.
+pub const STORED_MAX: usize = 16;
+/// Characters of the name of a stored setting.
+pub const STORED_NAME_CHARS_MAX: usize = 80;
+/// Bytes of the value of a stored setting.
+pub const STORED_VALUE_BYTES_MAX: usize = 16_384;
 /// Characters of a group id, a deduplication id, an attempt id.
 pub const ID_CHARS_MAX: usize = 128;
+/// Characters of a trace header.
+pub const TRACE_HEADER_CHARS_MAX: usize = 256;
+/// Bytes of the value of an attribute by which messages are chosen.
+pub const FILTER_VALUE_BYTES_MAX: usize = 1024;
 /// How long a deduplication id counts, from the first acceptance.
 pub const DEDUPLICATION_WINDOW: Millis = Millis::from_secs(300);
 /// How long the same attempt id gives the same messages.

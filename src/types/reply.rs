@@ -86,7 +86,7 @@ pub enum StepOutcome {
 }
 
 /// A message as one receive has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leased {
     /// The queue.
     pub queue: QueueId,
@@ -104,6 +104,10 @@ pub struct Leased {
     pub receive_count: u32,
     /// The queue that it came from as a dead letter, if it is one.
     pub dead_letter_source: Option<QueueId>,
+    /// The name of that queue, if it is still there.
+    pub dead_letter_source_name: Option<QueueName>,
+    /// Its priority.
+    pub priority: u8,
 }
 
 /// What a delete did.

@@ -352,7 +352,7 @@ impl SimBroker {
                 assert_eq!(leased.len(), read.len(), "every message has its body");
                 let pairs = leased.iter().zip(read.drain(..));
                 contents.extend(pairs.map(|(leased, (envelope, body))| Content {
-                    leased: *leased,
+                    leased: leased.clone(),
                     envelope,
                     body,
                 }));

@@ -22,6 +22,10 @@ mod golden;
 mod layering;
 /// Random scripts against a simple model of standard queues.
 mod model;
+/// The program itself: started, killed, stopped, damaged, and spoken to from the command line.
+mod process;
+/// The session in README.md, run.
+mod readme;
 /// Starts after a long time, and with a clock that is in doubt.
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     proto::v1,
-    types::{Attribute, AttributeValue, Millis, QueueSettings, QueueView, Timestamp},
+    types::{Attribute, AttributeValue, Millis, Timestamp},
 };
 
 const MILLIS_PER_SECOND: u64 = 1000;
@@ -26,33 +26,6 @@ fn split(millis: u64) -> (i64, i32) {
     let seconds = i64::try_from(millis / MILLIS_PER_SECOND).unwrap_or(i64::MAX);
     let rest = i32::try_from(millis % MILLIS_PER_SECOND).unwrap_or(0);
     (seconds, rest * NANOS_PER_MILLI)
-}
-
-/// A queue.
-pub(super) fn queue(view: &QueueView) -> v1::Queue {
-    let counts = &view.counts;
-    v1::Queue {
-        name: view.name.as_str().to_owned(),
-        settings: Some(settings(&view.settings)),
-        counts: Some(v1::QueueCounts {
-            ready: counts.ready,
-            delayed: counts.delayed,
-            in_flight: counts.in_flight,
-        }),
-        oldest_message_age: counts.oldest_age.map(duration),
-        created_at: Some(timestamp(view.created_at)),
-        modified_at: Some(timestamp(view.modified_at)),
-    }
-}
-
-fn settings(settings: &QueueSettings) -> v1::QueueSettings {
-    v1::QueueSettings {
-        delay: Some(duration(settings.delay)),
-        max_message_bytes: Some(settings.message_bytes_max),
-        retention: Some(duration(settings.retention)),
-        receive_wait: Some(duration(settings.receive_wait)),
-        visibility_timeout: Some(duration(settings.visibility_timeout)),
-    }
 }
 
 /// An attribute, as an entry of the map of attributes.

@@ -2,29 +2,50 @@
 //!
 //! Read in this order: `parse` and `convert` are the way in and out of the proto's words;
 //! `refusal` gives each rejection its code and reason, `status` its gRPC form; `batch` lets a
-//! bad entry fail alone; `queue` and `message` have one file for each request.
+//! bad entry fail alone; `queue`, `message` and `redrive` have one file for each request.
 
 mod batch;
 mod convert;
+mod filter;
 pub(crate) mod health;
 mod message;
 mod parse;
 mod queue;
+mod redrive;
 mod refusal;
 mod status;
+mod test_clock;
+mod token;
+
+use std::sync::Arc;
 
 use tonic::service::Routes;
+use tonic_reflection::server::Builder;
 
 use super::Gate;
 use crate::{
+    clock::TestClock,
     proto::{
         self,
         v1::{
-            message_service_server::MessageServiceServer, queue_service_server::QueueServiceServer,
+            message_service_server::{self, MessageServiceServer},
+            queue_service_server::{self, QueueServiceServer},
+            redrive_service_server::{self, RedriveServiceServer},
+            test_clock_service_server::{self, TestClockServiceServer},
         },
     },
     types::limits,
 };
+
+/// The services that every server has, and those that it has for its clients' tools.
+const SERVICES: [&str; 6] = [
+    queue_service_server::SERVICE_NAME,
+    message_service_server::SERVICE_NAME,
+    redrive_service_server::SERVICE_NAME,
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
 
 /// What a request or an answer has beside the bytes of messages, at most: lengths, ids, handles and
 /// times of a thousand of them.
@@ -33,29 +54,44 @@ const ROOM_BYTES: usize = 1_048_576;
 #[expect(clippy::cast_possible_truncation, reason = "5 MiB fit any usize")]
 const ENCODED_BYTES_MAX: usize = limits::REQUEST_BYTES_MAX as usize + ROOM_BYTES;
 
-/// The services of the API and reflection, for requests that `gate` lets through.
+/// The services of the API and reflection, for requests that `gate` lets through; with a test
+/// clock, that clients can move it.
 ///
 /// # Panics
 ///
 /// Never: the descriptors that reflection tells were made by the build.
-pub fn routes(gate: &Gate) -> Routes {
-    let queues = QueueServiceServer::new(queue::Queues { gate: gate.clone() })
+pub fn routes(gate: &Gate, test_clock: Option<Arc<TestClock>>) -> Routes {
+    let gate = || gate.clone();
+    let queues = QueueServiceServer::new(queue::Queues { gate: gate() })
         .max_decoding_message_size(ENCODED_BYTES_MAX)
         .max_encoding_message_size(ENCODED_BYTES_MAX);
-    let messages = MessageServiceServer::new(message::Messages { gate: gate.clone() })
+    let messages = MessageServiceServer::new(message::Messages { gate: gate() })
         .max_decoding_message_size(ENCODED_BYTES_MAX)
         .max_encoding_message_size(ENCODED_BYTES_MAX);
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
+    let redrive = RedriveServiceServer::new(redrive::Redrive { gate: gate() })
+        .max_encoding_message_size(ENCODED_BYTES_MAX);
+    let has_test_clock = test_clock.is_some();
     let sound = "the build made the descriptors";
     let mut routes = Routes::builder();
     routes
         .add_service(queues)
         .add_service(messages)
-        .add_service(reflection().build_v1().expect(sound))
-        .add_service(reflection().build_v1alpha().expect(sound));
+        .add_service(redrive)
+        .add_service(reflection(has_test_clock).build_v1().expect(sound))
+        .add_service(reflection(has_test_clock).build_v1alpha().expect(sound));
+    if let Some(clock) = test_clock {
+        let service = test_clock::Clock { gate: gate(), clock };
+        routes.add_service(TestClockServiceServer::new(service));
+    }
     routes.routes()
+}
+
+/// Tells of the services that there are, and of no other.
+fn reflection(has_test_clock: bool) -> Builder<'static> {
+    let builder = Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    let test_clock = has_test_clock.then_some(test_clock_service_server::SERVICE_NAME);
+    let services = SERVICES.into_iter().chain(test_clock);
+    services.fold(builder, Builder::with_service_name)
 }

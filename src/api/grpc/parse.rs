@@ -4,14 +4,50 @@
 //! what is wrong; none panics.
 
 use super::refusal::Refusal;
-use crate::types::{Millis, QueueName, Rejection, Unit, in_range, limits, quoted};
+use crate::types::{
+    GroupId, Millis, QueueName, Rejection, Timestamp, Unit, in_range, limits, quoted,
+};
 
 /// The queue that a request names in its field `queue`.
 pub(super) fn queue(raw: &str) -> Result<QueueName, Refusal> {
-    QueueName::parse(raw).map_err(|source| {
-        let value = quoted(raw);
-        Refusal::of_request(Rejection::QueueName { field: "queue", value, source })
+    queue_in("queue", raw).map_err(Refusal::of_request)
+}
+
+/// The queue that a field names.
+pub(super) fn queue_in(field: &'static str, raw: &str) -> Result<QueueName, Rejection> {
+    QueueName::parse(raw).map_err(|source| Rejection::QueueName {
+        field,
+        value: quoted(raw),
+        source,
     })
+}
+
+/// The group that a field names; none if it is empty.
+pub(super) fn group_if_set(field: &'static str, raw: &str) -> Result<Option<GroupId>, Rejection> {
+    if raw.is_empty() { Ok(None) } else { GroupId::parse(field, raw).map(Some) }
+}
+
+/// The 128 bits of a message's id: a UUID (RFC 9562) in its usual form, of letters in any case.
+pub(super) fn message_id(field: &'static str, raw: &str) -> Result<u128, Rejection> {
+    let is_hyphen = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    let fits = |(at, byte): (usize, u8)| {
+        if is_hyphen(at) { byte == b'-' } else { byte.is_ascii_hexdigit() }
+    };
+    let is_uuid = raw.len() == UUID_BYTES && raw.bytes().enumerate().all(fits);
+    let id = u128::from_str_radix(&raw.replace('-', ""), 16).ok().filter(|_| is_uuid);
+    id.ok_or_else(|| {
+        let problem = "a message id is a UUID, like 00000000-0000-8000-8000-000000000000";
+        Rejection::malformed(field, raw, problem)
+    })
+}
+
+/// Characters of a UUID in its usual form.
+const UUID_BYTES: usize = 36;
+
+/// How many items a page or list has, if so many are asked for; 0 asks for the usual number.
+pub(super) fn page_size(field: &'static str, given: u32) -> Result<usize, Rejection> {
+    in_range(field, given.into(), 0, limits::PAGE_MAX as u64, Unit::Count)?;
+    Ok(if given == 0 { limits::PAGE_DEFAULT } else { given as usize })
 }
 
 /// Refuses a request of no entries, or of more than a request has.
@@ -43,6 +79,36 @@ pub(super) fn duration(
     Ok(Millis::new(Millis::from_secs(seconds).get().saturating_add(rest)))
 }
 
+/// How long from now a lease is to last, which is needed: 0 to 12 hours.
+pub(super) fn lease_timeout(given: Option<prost_types::Duration>) -> Result<Millis, Rejection> {
+    let field = "visibility_timeout";
+    let timeout = duration_up_to(field, given, limits::VISIBILITY_MAX)?;
+    let needed = "how long from now the lease is to last; 0 ends it at once";
+    timeout.ok_or(Rejection::Missing { field, needed })
+}
+
+/// An instant, in whole milliseconds, rounded up; one before 1970 is as good as 1970.
+///
+/// google/protobuf/timestamp.proto has the form: from year 1 to year 9999, the nanoseconds count
+/// forward and are less than a second.
+pub(super) fn timestamp(
+    field: &'static str,
+    given: prost_types::Timestamp,
+) -> Result<Timestamp, Rejection> {
+    let prost_types::Timestamp { seconds, nanos } = given;
+    let nanos = u64::try_from(nanos).ok().filter(|nanos| *nanos <= NANOS_MAX);
+    let (Some(nanos), true) = (nanos, TIMESTAMP_SECONDS.contains(&seconds)) else {
+        let value = format!("{seconds} s and {} ns", given.nanos);
+        let problem = "a time is of the years 1 to 9999, with nanos of 0 to 999,999,999";
+        return Err(Rejection::malformed(field, &value, problem));
+    };
+    let Ok(seconds) = u64::try_from(seconds) else { return Ok(Timestamp::ZERO) };
+    let rest = Millis::new(nanos.div_ceil(NANOS_PER_MILLI));
+    Ok(Timestamp::ZERO.after(Millis::from_secs(seconds)).after(rest))
+}
+
+/// The seconds from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+const TIMESTAMP_SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 const NANOS_MAX: u64 = 999_999_999;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -119,6 +185,60 @@ mod tests {
     }
 
     #[test]
+    fn times_are_rounded_up_to_milliseconds_and_none_is_before_1970() {
+        let cases = [
+            (0, 0, 0),
+            (0, 1, 1),
+            (1, 999_999_999, 2000),
+            (-1, 999_999_999, 0),
+            (-62_135_596_800, 0, 0),
+            (253_402_300_799, 999_000_000, 253_402_300_799_999),
+        ];
+        for (seconds, nanos, millis) in cases {
+            let parsed = timestamp("deliver_at", prost_types::Timestamp { seconds, nanos });
+            assert_eq!(parsed, Ok(Timestamp::from_millis(millis)), "{seconds} s {nanos} ns");
+        }
+    }
+
+    #[test]
+    fn times_that_are_none_are_refused() {
+        let cases = [
+            (0, -1),
+            (0, 1_000_000_000),
+            (-62_135_596_801, 0),
+            (253_402_300_800, 0),
+            (i64::MIN, i32::MIN),
+            (i64::MAX, i32::MAX),
+        ];
+        for (seconds, nanos) in cases {
+            let parsed = timestamp("deliver_at", prost_types::Timestamp { seconds, nanos });
+            assert!(matches!(parsed, Err(Rejection::Malformed { field: "deliver_at", .. })));
+        }
+    }
+
+    #[test]
+    fn a_message_id_is_a_uuid_in_its_usual_form() {
+        let id = "0123ABCD-0123-8abc-8000-00000000000f";
+        assert_eq!(message_id("message_id", id), Ok(0x0123_abcd_0123_8abc_8000_0000_0000_000f));
+        let no_hyphens = "0123abcd01238abc800000000000000f";
+        let shifted = "0123abcd0-123-8abc-8000-00000000000f";
+        let signed = "+123abcd-0123-8abc-8000-00000000000f";
+        let long = "0".repeat(1 << 20);
+        for raw in ["", "garbage", no_hyphens, shifted, signed, "\u{1f980}", &long] {
+            assert!(message_id("message_id", raw).is_err(), "{raw:.40}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_a_hundred_items_unless_asked_otherwise() {
+        let sizes = [0, 1, 1000].map(|given| page_size("page_size", given));
+        assert_eq!(sizes, [Ok(100), Ok(1), Ok(1000)]);
+        for given in [1001, u32::MAX] {
+            assert!(page_size("page_size", given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
     fn a_request_has_one_to_a_thousand_entries() {
         for count in [1, 1000] {
             assert_eq!(entry_count("entries", count), Ok(()));
@@ -138,6 +258,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_time_and_any_id_are_parsed_or_refused(seconds: i64, nanos: i32, id: String) {
+            let _ = timestamp("deliver_at", prost_types::Timestamp { seconds, nanos });
+            let _ = (message_id("message_id", &id), group_if_set("group_id", &id));
+        }
+
         #[test]
         fn any_duration_is_parsed_or_refused(seconds: i64, nanos: i32) {
             let _ = duration_up_to("delay", Some(Duration { seconds, nanos }), Millis::new(5));

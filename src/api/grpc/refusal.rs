@@ -68,20 +68,32 @@ impl Refusal {
 
     /// The path of the field that is wrong; `None` if it is not a field's fault.
     pub(super) fn field(&self) -> Option<String> {
-        let leaf = self.kind().field?;
-        Some(match &self.place {
-            Place::Request => leaf.to_owned(),
-            Place::Message(path) => format!("{path}.{leaf}"),
-            Place::Field(path) => path.clone(),
-        })
+        let is_step = matches!(self.rejection, Rejection::Step { .. });
+        match (self.kind().field, &self.place) {
+            (Some(leaf), Place::Request) => Some(leaf.to_owned()),
+            (Some(leaf), Place::Message(path)) => Some(format!("{path}.{leaf}")),
+            (Some(_), Place::Field(path)) => Some(path.clone()),
+            // Which step it was is told however it is refused.
+            (None, Place::Message(path)) if is_step => Some(path.clone()),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether it is the fault of a field.
+    pub(super) fn has_field(&self) -> bool {
+        self.kind().field.is_some()
     }
 
     /// The sentence for people; names the field by its whole path.
     pub(super) fn message(&self) -> String {
-        let sentence = self.rejection.to_string();
-        match (&self.place, names_field(&self.rejection)) {
-            (Place::Message(path), true) => format!("{path}.{sentence}"),
-            _ => sentence,
+        let (rejection, is_step) = match &self.rejection {
+            Rejection::Step { source, .. } => (&**source, true),
+            rejection => (rejection, false),
+        };
+        match &self.place {
+            Place::Message(path) if names_field(rejection) => format!("{path}.{rejection}"),
+            Place::Message(path) if is_step => format!("{path}: {rejection}"),
+            _ => self.rejection.to_string(),
         }
     }
 }
@@ -94,6 +106,7 @@ fn names_field(rejection: &Rejection) -> bool {
             | Rejection::OutOfRange { .. }
             | Rejection::Malformed { .. }
             | Rejection::Missing { .. }
+            | Rejection::NotForThisKind { .. }
     )
 }
 
@@ -102,8 +115,12 @@ impl Kind {
         Self { code, reason, field: None, quota: None, retry_after: None }
     }
 
+    fn of_field(code: tonic::Code, reason: &'static str, field: &'static str) -> Self {
+        Self { field: Some(field), ..Self::of(code, reason) }
+    }
+
     fn invalid(reason: &'static str, field: &'static str) -> Self {
-        Self { field: Some(field), ..Self::of(tonic::Code::InvalidArgument, reason) }
+        Self::of_field(tonic::Code::InvalidArgument, reason, field)
     }
 
     fn exhausted(reason: &'static str, quota: &'static str, retry_after: Millis) -> Self {
@@ -146,7 +163,7 @@ fn kind(rejection: &Rejection) -> Kind {
             Kind::of(FailedPrecondition, "PURGE_IN_PROGRESS").retry_after(*retry_after)
         }
         Rejection::ReceiptHandleExpired => {
-            Kind::invalid("RECEIPT_HANDLE_EXPIRED", "receipt_handle")
+            Kind::of_field(FailedPrecondition, "RECEIPT_HANDLE_EXPIRED", "receipt_handle")
         }
         Rejection::QueuePaused { .. } => Kind::of(FailedPrecondition, "QUEUE_PAUSED"),
         Rejection::NotForThisKind { field, .. } => Kind::invalid("NOT_FOR_THIS_KIND", field),
@@ -156,9 +173,11 @@ fn kind(rejection: &Rejection) -> Kind {
         Rejection::TooManyDeduplicationIds { retry_after, .. } => {
             Kind::exhausted("TOO_MANY_DEDUPLICATION_IDS", "deduplication ids", *retry_after)
         }
-        Rejection::DeadLetterQueue { .. } => {
-            Kind::invalid("DEAD_LETTER_QUEUE_REFUSED", "redrive_policy.dead_letter_queue")
-        }
+        Rejection::DeadLetterQueue { .. } => Kind::of_field(
+            FailedPrecondition,
+            "DEAD_LETTER_QUEUE_REFUSED",
+            "redrive_policy.dead_letter_queue",
+        ),
         Rejection::Step { source, .. } => kind(source),
         Rejection::SameMessage { .. } => Kind::invalid("SAME_MESSAGE", "receipt_handle"),
         Rejection::NotADeadLetterQueue { .. } => {

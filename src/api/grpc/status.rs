@@ -9,16 +9,13 @@ use super::{
     convert,
     refusal::{CLOSED_RETRY, Refusal, std_duration},
 };
-use crate::{
-    api::Closed,
-    proto::v1,
-    types::{QueueName, Rejection},
-};
+use crate::{api::Closed, proto::v1, types::Rejection};
 
 /// The domain of every google.rpc.ErrorInfo.
 const DOMAIN: &str = "ledgerq";
-/// The type of resource in a google.rpc.ResourceInfo.
+/// The types of resources in a google.rpc.ResourceInfo.
 const QUEUE: &str = "ledgerq.v1.Queue";
+const MOVE_TASK: &str = "ledgerq.v1.MoveTask";
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
@@ -32,8 +29,8 @@ impl From<Refusal> for Status {
         if let Some(quota) = kind.quota {
             details.add_quota_failure_violation(quota, &message);
         }
-        if let Some(queue) = resource(&refusal.rejection) {
-            details.set_resource_info(QUEUE, queue.as_str(), "", &message);
+        if let Some((kind, name)) = resource(&refusal.rejection) {
+            details.set_resource_info(kind, name, "", &message);
         }
         if let Some(retry_after) = kind.retry_after {
             details.set_retry_info(Some(std_duration(retry_after)));
@@ -91,12 +88,14 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
             return pairs;
         }
         Rejection::MoveTaskNotFound { task } => vec![("task", task.to_string())],
+        Rejection::QueuePaused { what, .. } => vec![("paused", (*what).to_owned())],
+        Rejection::DeadLetterQueue { dead_letter_queue, .. } => {
+            vec![("dead_letter_queue", dead_letter_queue.to_string())]
+        }
+        Rejection::SameMessage { other } => vec![("other_step", other.to_string())],
         Rejection::ReceiptHandleExpired
-        | Rejection::QueuePaused { .. }
         | Rejection::NotForThisKind { .. }
         | Rejection::DeduplicationIdMissing { .. }
-        | Rejection::DeadLetterQueue { .. }
-        | Rejection::SameMessage { .. }
         | Rejection::NotADeadLetterQueue { .. }
         | Rejection::MoveTaskRunning { .. }
         | Rejection::QueueName { .. }
@@ -118,8 +117,8 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// The queue that a rejection is about.
-fn resource(rejection: &Rejection) -> Option<&QueueName> {
+/// The type and the name of what a rejection is about.
+fn resource(rejection: &Rejection) -> Option<(&'static str, String)> {
     match rejection {
         Rejection::QueueNotFound { queue }
         | Rejection::QueueAlreadyExists { queue, .. }
@@ -133,11 +132,11 @@ fn resource(rejection: &Rejection) -> Option<&QueueName> {
         | Rejection::TooManyDeduplicationIds { queue, .. }
         | Rejection::DeadLetterQueue { queue, .. }
         | Rejection::NotADeadLetterQueue { queue }
-        | Rejection::MoveTaskRunning { queue } => Some(queue),
+        | Rejection::MoveTaskRunning { queue } => Some((QUEUE, queue.to_string())),
+        Rejection::MoveTaskNotFound { task } => Some((MOVE_TASK, task.to_string())),
         Rejection::Step { source, .. } => resource(source),
         Rejection::ReceiptHandleExpired
         | Rejection::SameMessage { .. }
-        | Rejection::MoveTaskNotFound { .. }
         | Rejection::QueueName { .. }
         | Rejection::OutOfRange { .. }
         | Rejection::Malformed { .. }
@@ -163,7 +162,7 @@ mod tests {
     use super::*;
     use crate::{
         api::grpc::refusal::Place,
-        types::{Millis, NameError, Unit},
+        types::{Millis, NameError, QueueName, TaskId, Unit},
     };
 
     /// One of each kind.
@@ -186,7 +185,26 @@ mod tests {
             Rejection::LeaseStale,
             Rejection::MessageNotFound,
             Rejection::LeaseTooLong { value: Millis::new(2000), max: Millis::new(1000) },
-            Rejection::PurgeInProgress { queue, retry_after: Millis::new(1500) },
+            Rejection::PurgeInProgress { queue: queue.clone(), retry_after: Millis::new(1500) },
+            Rejection::ReceiptHandleExpired,
+            Rejection::QueuePaused { queue: queue.clone(), what: "sends" },
+            Rejection::NotForThisKind { queue: queue.clone(), field, problem: "it is standard" },
+            Rejection::DeduplicationIdMissing { queue: queue.clone() },
+            Rejection::TooManyDeduplicationIds {
+                queue: queue.clone(),
+                ids_max: 10,
+                retry_after: Millis::from_secs(60),
+            },
+            Rejection::DeadLetterQueue {
+                queue: queue.clone(),
+                dead_letter_queue: QueueName::parse("dead").expect("it is a name"),
+                problem: "there is no such queue",
+            },
+            Rejection::Step { index: 3, source: Box::new(Rejection::LeaseStale) },
+            Rejection::SameMessage { other: 1 },
+            Rejection::NotADeadLetterQueue { queue: queue.clone() },
+            Rejection::MoveTaskRunning { queue },
+            Rejection::MoveTaskNotFound { task: TaskId::new(7) },
             Rejection::Overloaded { what: "10 requests".into() },
             Rejection::DiskFull,
             Rejection::ShuttingDown,
@@ -198,7 +216,7 @@ mod tests {
     fn codes_and_reasons_stay_as_they_are() {
         let mut table = String::new();
         for rejection in rejections() {
-            let refusal = Refusal { place: Place::Message("entries[3]".into()), rejection };
+            let refusal = Refusal { place: Place::Message("e".into()), rejection };
             let error = v1::EntryError::from(&refusal);
             let retry = error.retry_delay.map_or("never".into(), |delay| delay.to_string());
             let code = Code::from_i32(error.code);
@@ -206,21 +224,32 @@ mod tests {
             writeln!(table, "{code:?} {reason} {field:?} {retry}").expect("text takes all");
         }
         expect![[r#"
-            InvalidArgument QUEUE_NAME_INVALID "entries[3].queue" never
-            InvalidArgument VALUE_OUT_OF_RANGE "entries[3].delay" never
-            InvalidArgument VALUE_MALFORMED "entries[3].mode" never
-            InvalidArgument FIELD_MISSING "entries[3].value" never
+            InvalidArgument QUEUE_NAME_INVALID "e.queue" never
+            InvalidArgument VALUE_OUT_OF_RANGE "e.delay" never
+            InvalidArgument VALUE_MALFORMED "e.mode" never
+            InvalidArgument FIELD_MISSING "e.value" never
             NotFound QUEUE_NOT_FOUND "" never
             AlreadyExists QUEUE_ALREADY_EXISTS "" never
-            InvalidArgument MESSAGE_TOO_LARGE "entries[3].body" never
+            InvalidArgument MESSAGE_TOO_LARGE "e.body" never
             ResourceExhausted TOO_MANY_IN_FLIGHT "" 1s
-            InvalidArgument RECEIPT_HANDLE_INVALID "entries[3].receipt_handle" never
-            InvalidArgument RECEIPT_HANDLE_OF_ANOTHER_QUEUE "entries[3].receipt_handle" never
+            InvalidArgument RECEIPT_HANDLE_INVALID "e.receipt_handle" never
+            InvalidArgument RECEIPT_HANDLE_OF_ANOTHER_QUEUE "e.receipt_handle" never
             FailedPrecondition MESSAGE_NOT_IN_FLIGHT "" never
             FailedPrecondition LEASE_STALE "" never
             NotFound MESSAGE_NOT_FOUND "" never
-            InvalidArgument LEASE_TOO_LONG "entries[3].visibility_timeout" never
+            InvalidArgument LEASE_TOO_LONG "e.visibility_timeout" never
             FailedPrecondition PURGE_IN_PROGRESS "" 1.500s
+            FailedPrecondition RECEIPT_HANDLE_EXPIRED "e.receipt_handle" never
+            FailedPrecondition QUEUE_PAUSED "" never
+            InvalidArgument NOT_FOR_THIS_KIND "e.delay" never
+            InvalidArgument DEDUPLICATION_ID_MISSING "e.deduplication_id" never
+            ResourceExhausted TOO_MANY_DEDUPLICATION_IDS "" 60s
+            FailedPrecondition DEAD_LETTER_QUEUE_REFUSED "e.redrive_policy.dead_letter_queue" never
+            FailedPrecondition LEASE_STALE "e" never
+            InvalidArgument SAME_MESSAGE "e.receipt_handle" never
+            InvalidArgument NOT_A_DEAD_LETTER_QUEUE "e.source_queue" never
+            FailedPrecondition MOVE_TASK_RUNNING "" never
+            NotFound MOVE_TASK_NOT_FOUND "" never
             ResourceExhausted OVERLOADED "" 0.100s
             ResourceExhausted DISK_FULL "" 5s
             Unavailable SHUTTING_DOWN "" 1s

@@ -7,7 +7,8 @@ use clap::Args;
 use super::{
     super::{Exit, Failure, Output, output::rfc3339},
     Place,
-    record::{Described, Object, describe},
+    describe::describe,
+    record::{Described, Object},
 };
 use crate::{
     codec,
@@ -94,8 +95,8 @@ impl Printer<'_> {
         if !self.out.is_json() {
             self.out.line(&heading(frame))?;
         }
-        let numbered = (frame.first_lsn.get()..).zip(records);
-        for (lsn, record) in numbered.skip_while(|(lsn, _)| *lsn < self.from.get()) {
+        let (numbered, from) = ((frame.first_lsn.get()..).zip(records), self.from.get());
+        for (lsn, record) in numbered.skip_while(|(lsn, _)| *lsn < from) {
             if self.left == 0 {
                 break;
             }
@@ -104,11 +105,16 @@ impl Printer<'_> {
             if self.out.is_json() {
                 self.out.object(&object(frame, lsn, &described))?;
             } else {
-                let line = format!("  lsn {lsn:<8} {:<17} {}", described.name, described.text());
-                self.out.line(line.trim_end())?;
+                self.line(&format!("lsn {lsn:<8}"), &described)?;
+                described.within.iter().try_for_each(|held| self.line("  within    ", held))?;
             }
         }
         Ok(())
+    }
+
+    fn line(&mut self, place: &str, described: &Described) -> io::Result<()> {
+        let line = format!("  {place} {:<17} {}", described.name, described.text());
+        self.out.line(line.trim_end())
     }
 }
 

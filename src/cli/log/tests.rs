@@ -14,7 +14,10 @@ use super::{
 use crate::{
     codec,
     log::{Body, Draft, SEGMENT_BYTES_MIN, SegmentId, Settings, Writer, create, recover},
-    types::{Lineage, Nonce, QueueId, QueueName, QueueSettings, Record, Seq, Timestamp},
+    types::{
+        Attribute, AttributeValue, Envelope, GroupId, Lineage, Millis, MoveFilter, MoveOutcome,
+        Nonce, QueueId, QueueName, QueueSettings, Record, Sending, Seq, TaskId, Timestamp,
+    },
 };
 
 const QUEUE: QueueId = QueueId::new(1);
@@ -29,21 +32,13 @@ fn small_log() -> TempDir {
 /// The small log, and if there is one more body, a third frame of a message with it.
 fn log_with(more: &'static [u8]) -> TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let disk = RealDisk::new(dir.path()).expect("it is there");
     let settings = Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: Lineage([7; 16]) };
-    let mut salt = 0;
-    let mut salts = || {
-        salt += 1;
-        salt
-    };
-    create(&disk, &settings, &mut salts).expect("a new log");
-    let replayed = recover(&disk, &settings, &mut salts, &mut |_| Ok(()), &mut |_| ());
-    let (mut writer, _) = replayed.expect("a start");
+    let mut writer = writer_in(dir.path(), &settings);
     let name = QueueName::parse("jobs").expect("a name");
     let settings = QueueSettings::default();
     let sent = [
         Record::QueueCreated { queue: QUEUE, name, settings },
-        Record::MessageSent { queue: QUEUE, seq: SEQ, ready_at: NOW, size: 5 },
+        Record::MessageSent(Sending::plain(QUEUE, SEQ, NOW, 5)),
     ];
     append(&mut writer, &sent, vec![body(b"hello")]);
     let nonce = Nonce::new(0xabc);
@@ -54,19 +49,41 @@ fn log_with(more: &'static [u8]) -> TempDir {
     ];
     append(&mut writer, &deleted, Vec::new());
     if !more.is_empty() {
-        let sent = Record::MessageSent { queue: QUEUE, seq: SEQ.next(), ready_at: NOW, size: 2000 };
+        let sent = Record::MessageSent(Sending::plain(QUEUE, SEQ.next(), NOW, 2000));
         append(&mut writer, &[sent], vec![body(more)]);
     }
     dir
 }
 
-fn body(bytes: &'static [u8]) -> Body {
-    let chunks = [codec::encode_head(&[]), Bytes::from_static(bytes)];
+/// The writer of a new log.
+fn writer_in(dir: &Path, settings: &Settings) -> Writer {
+    let disk = RealDisk::new(dir).expect("it is there");
+    create(&disk, settings, &mut salts()).expect("a new log");
+    start(&disk, settings)
+}
+
+/// The writer of a log that is there.
+pub(in crate::cli) fn start(disk: &RealDisk, settings: &Settings) -> Writer {
+    let replayed = recover(disk, settings, &mut salts(), &mut |_| Ok(()), &mut |_| ());
+    replayed.expect("a start").0
+}
+
+/// Salts, the next of each its own.
+pub(in crate::cli) fn salts() -> impl FnMut() -> u64 {
+    let mut salt = 0;
+    move || {
+        salt += 1;
+        salt
+    }
+}
+
+pub(in crate::cli) fn body(bytes: &'static [u8]) -> Body {
+    let chunks = [codec::encode_head(&Envelope::default()), Bytes::from_static(bytes)];
     let crc = crc32fast::hash(&chunks.concat());
     Body { chunks, crc }
 }
 
-fn append(writer: &mut Writer, records: &[Record], bodies: Vec<Body>) {
+pub(in crate::cli) fn append(writer: &mut Writer, records: &[Record], bodies: Vec<Body>) {
     let record_count = u32::try_from(records.len()).expect("a few");
     let mut draft = Draft { now: NOW, record_count, bodies, ..Draft::default() };
     for record in records {
@@ -144,6 +161,75 @@ fn inspect_prints_one_object_a_record_for_programs() {
           "at":"2023-11-14T22:13:20.000Z",
           "segment":1,
           "frame_offset":4288}
+    "#]]
+    .assert_eq(&text.replace(",\"", ",\n  \""));
+}
+
+#[test]
+fn inspect_shows_what_a_transact_holds_and_what_a_move_filters_by() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let settings = Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: Lineage([7; 16]) };
+    let mut writer = writer_in(dir.path(), &settings);
+    let sending = Sending {
+        priority: 9,
+        group: Some(GroupId::parse("group", "g1").expect("an id")),
+        ..Sending::plain(QUEUE, SEQ, NOW, 5)
+    };
+    let attribute = Attribute {
+        name: "color".into(),
+        data_type: "String".into(),
+        value: AttributeValue::Text("red".into()),
+    };
+    let filter = MoveFilter {
+        group: None,
+        age_min: Some(Millis::from_secs(3600)),
+        attribute: Some(attribute),
+    };
+    let (task, rate_max) = (TaskId::new(1), Some(50));
+    let deleted = Record::MessageDeleted { queue: QUEUE, seq: SEQ };
+    let records = [
+        Record::Transacted { records: vec![deleted, Record::MessageSent(sending)] },
+        Record::MoveStarted { task, source: QUEUE, target: None, rate_max, filter },
+        Record::MoveEnded { task, outcome: MoveOutcome::Failed { reason: "no target".into() } },
+    ];
+    append(&mut writer, &records, vec![body(b"hello")]);
+    let (text, failure) = run_on(dir.path(), "inspect");
+    assert!(failure.is_none());
+    expect![[r#"
+        segment 1  offset 4096  lsn 1 to 3  at 2023-11-14T22:13:20.000Z  256 bytes
+          lsn 1        Transacted
+            within     MessageDeleted    queue_id=1 seq=1
+            within     MessageSent       queue_id=1 seq=1 size=5
+            ready_at=2023-11-14T22:13:20.000Z priority=9 group=g1
+          lsn 2        MoveStarted       task=1 source_queue_id=1 rate_max=50 age_min=1h attribute=color=red
+          lsn 3        MoveEnded         task=1 outcome=failed reason=no target
+    "#]].assert_eq(&text.replace(" ready_at=", "\n    ready_at="));
+    let (text, _) = run_on(dir.path(), "inspect --json --limit 2");
+    expect![[r#"
+        {"lsn":1,
+          "record":"Transacted",
+          "records":[{"queue_id":1,
+          "record":"MessageDeleted",
+          "seq":1},{"group":"g1",
+          "priority":9,
+          "queue_id":1,
+          "ready_at":"2023-11-14T22:13:20.000Z",
+          "record":"MessageSent",
+          "seq":1,
+          "size_bytes":5}],
+          "at":"2023-11-14T22:13:20.000Z",
+          "segment":1,
+          "frame_offset":4096}
+        {"lsn":2,
+          "record":"MoveStarted",
+          "task":1,
+          "source_queue_id":1,
+          "rate_max":50,
+          "age_min_ms":3600000,
+          "attribute":"color=red",
+          "at":"2023-11-14T22:13:20.000Z",
+          "segment":1,
+          "frame_offset":4096}
     "#]]
     .assert_eq(&text.replace(",\"", ",\n  \""));
 }

@@ -85,13 +85,15 @@ pub(super) fn run(args: &VerifyArgs, out: &mut Output) -> Result<(), Failure> {
     }
 }
 
-/// How it ends: a damaged body is acknowledged data too, though a start goes on without it.
+/// How it ends. As at a start, a file of a newer version or of another directory comes first: what
+/// seems to be lost may be in it. A damaged body is acknowledged data too, though a start goes on
+/// without it.
 fn verdict(report: &VerifyReport) -> Exit {
     let has = |kind| report.findings.iter().any(|finding| finding.kind == kind);
-    if has(FindingKind::Corrupt) || has(FindingKind::DamagedBody) {
-        Exit::Corrupt
-    } else if has(FindingKind::NewerFormat) || has(FindingKind::Foreign) {
+    if has(FindingKind::NewerFormat) || has(FindingKind::Foreign) {
         Exit::CannotStart
+    } else if has(FindingKind::Corrupt) || has(FindingKind::DamagedBody) {
+        Exit::Corrupt
     } else {
         Exit::Done
     }

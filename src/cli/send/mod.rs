@@ -14,11 +14,16 @@ use std::{
 use bytes::Bytes;
 use clap::{ArgGroup, Args};
 
-use super::{Exit, Failure, Session, attribute::AttributeArg, view::SentObject};
+use super::{
+    Exit, Failure, Session,
+    attribute::AttributeArg,
+    values::{At, parse_group},
+    view::SentObject,
+};
 use crate::{
-    client::Outgoing,
+    client::{Outgoing, Sent},
     config::Span,
-    types::{Attribute, QueueName, limits},
+    types::{Delay, GroupId, QueueName, limits},
 };
 
 const EXAMPLES: &str = "\
@@ -27,6 +32,9 @@ Examples:
   ledgerq send jobs --file picture.png --attribute kind=picture --delay 5s
   ledgerq send jobs --lines jobs.txt --attribute 'priority:Number=5'
   generate-jobs | ledgerq send jobs --lines -
+  ledgerq send orders.fifo 'paid' --group customer-17 --deduplication-id order-4711-paid
+  ledgerq send mails 'happy new year' --at 2030-01-01T00:00:00Z
+  ledgerq send prices '17.25' --ttl 30s --priority 9
 
 An attribute is written name=value, or name:Type=value with a Type of String, Number or Binary,
 each with a label if you like (Number.float). The value of a Binary one is written in base64.";
@@ -53,6 +61,25 @@ pub(super) struct SendArgs {
     /// How long the messages wait before they can be received [default: what the queue is set to]
     #[arg(long, value_name = "DURATION")]
     delay: Option<Span>,
+    /// Until when the messages wait, in place of --delay; at most the queue's retention from now
+    #[arg(long, value_name = "TIME", conflicts_with = "delay")]
+    at: Option<At>,
+    /// How long the messages are kept, if that is shorter than the queue's retention
+    #[arg(long, value_name = "DURATION")]
+    ttl: Option<Span>,
+    /// 0 to 9, of which 9 is received first; standard queues only [default: 4]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u8).range(..=i64::from(limits::PRIORITY_MAX))
+    )]
+    priority: Option<u8>,
+    /// The message group, which a FIFO queue needs; on a standard queue the tenant
+    #[arg(long, value_name = "ID", value_parser = parse_group)]
+    group: Option<GroupId>,
+    /// By what duplicates of the message are known for 5 minutes
+    #[arg(long, value_name = "ID", conflicts_with = "lines")]
+    deduplication_id: Option<String>,
     /// An attribute of every message; can be given up to 10 times
     #[arg(long = "attribute", value_name = "NAME=VALUE")]
     attributes: Vec<AttributeArg>,
@@ -76,17 +103,15 @@ pub(super) async fn run(args: SendArgs, mut to: Session) -> Result<(), Failure> 
         let reader = lines::Lines::new(source, args.lines_rules());
         return pipeline::run(reader, args.stream(path, bytes_total), to).await;
     }
+    let message = args.message();
     let body = match (args.body, &args.file) {
         (Some(body), _) => Bytes::from(body),
         (None, Some(path)) => read(path)?,
         (None, None) => unreachable!("clap wants one of body, file and lines"),
     };
-    let attributes = args.attributes.into_iter().map(|AttributeArg(attribute)| attribute).collect();
-    let delay = args.delay.map(|Span(millis)| millis);
-    let message = Outgoing { body, attributes, delay };
-    for outcome in to.client.send(&args.queue, vec![message]).await? {
+    for outcome in to.client.send(&args.queue, vec![message.with_body(body)]).await? {
         match outcome {
-            Ok(message_id) => print(&mut to, &message_id, None)?,
+            Ok(sent) => print(&mut to, &sent, None)?,
             Err(refusal) => return Err(Failure::new(Exit::Refused, refusal.to_string())),
         }
     }
@@ -94,23 +119,31 @@ pub(super) async fn run(args: SendArgs, mut to: Session) -> Result<(), Failure> 
 }
 
 impl SendArgs {
-    fn plain_attributes(&self) -> Vec<Attribute> {
-        self.attributes.iter().map(|AttributeArg(attribute)| attribute.clone()).collect()
+    /// What every message has beside its body.
+    fn message(&self) -> Outgoing {
+        let millis = |span: Option<Span>| span.map(|Span(millis)| millis);
+        let until = self.at.map(|At(at)| Delay::Until(at));
+        let attributes = self.attributes.iter().map(|AttributeArg(attribute)| attribute.clone());
+        Outgoing {
+            attributes: attributes.collect(),
+            delay: millis(self.delay).map(Delay::For).or(until),
+            time_to_live: millis(self.ttl),
+            priority: self.priority,
+            group: self.group.clone(),
+            deduplication_id: self.deduplication_id.clone(),
+            ..Outgoing::default()
+        }
     }
 
     fn lines_rules(&self) -> lines::Rules {
-        let attributes = self.plain_attributes();
-        lines::Rules {
-            overhead_bytes: attributes.iter().map(Attribute::bytes).sum(),
-            skip_empty: self.skip_empty_lines,
-        }
+        let overhead_bytes = self.message().size();
+        lines::Rules { overhead_bytes, skip_empty: self.skip_empty_lines }
     }
 
     fn stream(&self, path: &Path, bytes_total: Option<u64>) -> pipeline::Stream {
         pipeline::Stream {
             queue: self.queue.clone(),
-            attributes: self.plain_attributes(),
-            delay: self.delay.map(|Span(millis)| millis),
+            message: self.message(),
             in_flight_max: usize::from(self.in_flight),
             name: name(path),
             bytes_total,
@@ -119,21 +152,21 @@ impl SendArgs {
 }
 
 /// Prints the id of a message that was accepted.
-fn print(to: &mut Session, message_id: &str, line: Option<u64>) -> io::Result<()> {
+fn print(to: &mut Session, sent: &Sent, line: Option<u64>) -> io::Result<()> {
     if to.out.is_json() {
-        to.out.object(&SentObject { message_id, line })
+        to.out.object(&SentObject::new(sent, line))
     } else {
-        to.out.line(message_id)
+        to.out.line(&sent.message_id)
     }
 }
 
 /// A source as errors call it.
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
 }
 
 /// A file or standard input, and the file's length.
-fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
+pub(super) fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
     if path == Path::new("-") {
         return Ok((Box::new(io::stdin()), None));
     }
@@ -158,6 +191,6 @@ fn read(path: &Path) -> Result<Bytes, Failure> {
     Err(Failure::new(Exit::Refused, format!("{} {problem}", name(path))))
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Refused, format!("cannot read {}: {error}", name(path)))
 }

@@ -18,15 +18,15 @@ use super::{
     print,
 };
 use crate::{
-    client::{Client, Error, Outcomes, Outgoing},
-    types::{Attribute, Millis, QueueName},
+    client::{Client, Error, Outcomes, Outgoing, Sent},
+    types::QueueName,
 };
 
 /// What all messages of a stream have in common.
 pub(super) struct Stream {
     pub(super) queue: QueueName,
-    pub(super) attributes: Vec<Attribute>,
-    pub(super) delay: Option<Millis>,
+    /// Without its body.
+    pub(super) message: Outgoing,
     pub(super) in_flight_max: usize,
     /// The source, as errors call it.
     pub(super) name: String,
@@ -41,7 +41,7 @@ type FromReader = (Batch, Option<(u64, LineError)>);
 struct Sending {
     numbers: Vec<u64>,
     bytes_read: u64,
-    answer: JoinHandle<Result<Outcomes<String>, Error>>,
+    answer: JoinHandle<Result<Outcomes<Sent>, Error>>,
 }
 
 /// What became of the lines.
@@ -112,18 +112,14 @@ fn read_in_background<R: Read + Send + 'static>(mut lines: Lines<R>) -> mpsc::Re
 
 fn send(client: &Client, stream: &Stream, batch: Batch) -> Sending {
     let (numbers, bodies): (Vec<_>, Vec<_>) = batch.lines.into_iter().unzip();
-    let messages = bodies.into_iter().map(|body| Outgoing {
-        body,
-        attributes: stream.attributes.clone(),
-        delay: stream.delay,
-    });
+    let messages = bodies.into_iter().map(|body| stream.message.clone().with_body(body));
     let (client, queue, messages) = (client.clone(), stream.queue.clone(), messages.collect());
     let answer = tokio::spawn(async move { client.send(&queue, messages).await });
     Sending { numbers, bytes_read: batch.bytes_read, answer }
 }
 
 /// The answer to the request that was sent first. Dropping the future loses nothing.
-async fn first_answer(under_way: &mut VecDeque<Sending>) -> Result<Outcomes<String>, Error> {
+async fn first_answer(under_way: &mut VecDeque<Sending>) -> Result<Outcomes<Sent>, Error> {
     let Some(first) = under_way.front_mut() else { return Ok(Vec::new()) };
     match (&mut first.answer).await {
         Ok(outcome) => outcome,
@@ -136,15 +132,15 @@ fn settle(
     tally: &mut Tally,
     to: &mut Session,
     numbers: &[u64],
-    outcome: Result<Outcomes<String>, Error>,
+    outcome: Result<Outcomes<Sent>, Error>,
 ) -> io::Result<()> {
     match outcome {
         Ok(outcomes) => {
             for (number, outcome) in numbers.iter().zip(outcomes) {
                 match outcome {
-                    Ok(message_id) => {
+                    Ok(sent) => {
                         tally.accept(*number);
-                        print(to, &message_id, Some(*number))?;
+                        print(to, &sent, Some(*number))?;
                     }
                     Err(refusal) => tally.stop(*number, refusal.to_string(), Exit::Refused),
                 }

@@ -5,7 +5,7 @@ use crate::{
     broker::Waiter,
     proto::v1,
     store::BodyRef,
-    types::{Attribute, AttributeValue},
+    types::{Attribute, AttributeValue, Envelope},
 };
 
 fn receive() -> v1::ReceiveRequest {
@@ -20,12 +20,13 @@ fn received(bodies: Vec<BodyRef>) -> Answer {
 fn body(text: &'static str) -> BodyRef {
     let value = AttributeValue::Text("red".into());
     let color = Attribute { name: "color".into(), data_type: "String".into(), value };
-    BodyRef::Cached(Handle::payload(&[color], text.into()))
+    let envelope = Envelope { attributes: vec![color], ..Envelope::default() };
+    BodyRef::Cached(Handle::payload(&envelope, text.into()))
 }
 
 /// A payload whose head is none.
 fn damaged() -> BodyRef {
-    let payload = Handle::payload(&[], "lost".into());
+    let payload = Handle::payload(&Envelope::default(), "lost".into());
     BodyRef::Cached(crate::types::Payload { head: "garbage".into(), ..payload })
 }
 
@@ -52,7 +53,8 @@ async fn what_is_answered_is_claimed_and_a_damaged_message_fails_alone() {
     // The command that comes next is the test's own, not a return of the leases.
     let get = v1::GetQueueRequest { queue: "jobs".into() };
     served.queues().get_queue(get).await.expect("it is there");
-    assert!(matches!(asked.recv(), Ok(Command::Receive { count_max: 10, .. })));
+    let Ok(Command::Receive { options, .. }) = asked.recv() else { panic!("a receive was asked") };
+    assert_eq!(options.count_max, 10);
     assert!(matches!(asked.recv(), Ok(Command::GetQueue { .. })));
 }
 

@@ -67,7 +67,7 @@ async fn a_broker_that_has_stopped_is_not_serving() {
     let served = serve_closed(Duration::ZERO).await;
     served.gate.stop();
     let mut health = HealthClient::new(served.channel.clone());
-    for service in ["", "ledgerq.v1.QueueService", SERVICE] {
+    for service in ["", "ledgerq.v1.QueueService", "ledgerq.v1.RedriveService", SERVICE] {
         let request = HealthCheckRequest { service: service.into() };
         let answer = health.check(request).await.expect("it is known").into_inner();
         assert_eq!(answer.status(), ServingStatus::NotServing, "{service:?}");
@@ -131,13 +131,14 @@ async fn reflection_tells_the_services() {
     for name in [SERVICE, "ledgerq.v1.QueueService", "grpc.health.v1.Health"] {
         assert!(names.iter().any(|told| told == name), "{name} is not in {names:?}");
     }
+    assert!(names.iter().all(|told| !told.contains("TestClock")), "{names:?}");
 }
 
 #[tokio::test]
 async fn a_certificate_that_is_none_is_told_before_anything_is_served() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let identity = Identity::from_pem("no certificate", "no key");
-    let settings = Settings { tls: Some(identity), drain_max: Duration::ZERO };
+    let settings = Settings { tls: Some(identity), drain_max: Duration::ZERO, test_clock: None };
     let served =
         crate::server::serve(listener, Gate::new(), settings, std::future::pending()).await;
     assert!(matches!(served, Err(ServeError::Tls(_))), "{served:?}");

@@ -2,7 +2,9 @@
 
 mod delivery;
 mod life;
+mod looks;
 mod refusals;
+mod time;
 
 use std::{sync::mpsc, thread, time::Duration};
 
@@ -38,11 +40,15 @@ struct Served {
 
 /// Serves with the gate closed.
 async fn serve_closed(drain_max: Duration) -> Served {
+    serve_as(Settings { tls: None, drain_max, test_clock: None }).await
+}
+
+/// Serves as it is set, with the gate closed.
+async fn serve_as(settings: Settings) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let gate = Gate::new();
     let (shutdown, stopped) = oneshot::channel();
-    let settings = Settings { tls: None, drain_max };
     let serving = super::serve(listener, gate.clone(), settings, async {
         let _ = stopped.await;
     });
@@ -107,6 +113,8 @@ fn view() -> QueueView {
         counts: QueueCounts { ready: 1, delayed: 2, in_flight: 3, oldest_age: None },
         created_at: Timestamp::from_millis(1500),
         modified_at: Timestamp::from_millis(2000),
+        sends_paused: false,
+        receives_paused: true,
     }
 }
 
@@ -119,6 +127,9 @@ fn leased(seq: u64) -> Leased {
         sent_at: Timestamp::from_millis(1000),
         first_received_at: Timestamp::from_millis(2000),
         receive_count: 1,
+        dead_letter_source: None,
+        dead_letter_source_name: None,
+        priority: 4,
     }
 }
 

@@ -6,7 +6,7 @@ use tonic_types::StatusExt;
 use super::*;
 use crate::{
     proto::v1::{self, send_result::Result as Outcome},
-    types::{Millis, Sent},
+    types::{Delay, Millis, Sent},
 };
 
 fn get(queue: &str) -> v1::GetQueueRequest {
@@ -53,7 +53,7 @@ async fn a_wrong_field_is_named_and_quoted() {
 #[tokio::test]
 async fn a_setting_that_the_broker_refuses_is_named_by_its_path() {
     let settings = QueueSettings { retention: Millis::new(1), ..QueueSettings::default() };
-    let rejection = settings.check().expect_err("it is too short");
+    let rejection = settings.check(&jobs()).expect_err("it is too short");
     let (served, _) = serve(move |_| refuse(rejection.clone())).await;
     let settings = Some(v1::QueueSettings { retention: Some(duration(1)), ..Default::default() });
     let request = v1::CreateQueueRequest { queue: "jobs".into(), settings };
@@ -106,12 +106,59 @@ async fn an_outcome_that_is_not_known_is_not_told_as_a_refusal() {
 }
 
 #[tokio::test]
+async fn a_step_that_cannot_be_done_is_named_and_nothing_is_done() {
+    let source = Box::new(Rejection::MessageNotFound);
+    let (served, _) =
+        serve(move |_| refuse(Rejection::Step { index: 1, source: source.clone() })).await;
+    let message = Some(v1::SendEntry { body: "hello".into(), ..Default::default() });
+    let send = v1::SendStep { queue: "jobs".into(), message };
+    let delete = v1::DeleteStep { queue: "jobs".into(), receipt_handle: handle_of(1) };
+    let steps = [v1::transact_step::Step::Send(send), v1::transact_step::Step::Delete(delete)];
+    let steps = steps.map(|step| v1::TransactStep { step: Some(step) });
+    let request = v1::TransactRequest { steps: steps.into() };
+    let status = served.messages().transact(request).await.expect_err("a message is gone");
+    assert_eq!(status.code(), Code::NotFound);
+    assert_eq!(status.message(), "steps[1].delete: the message does not exist any more");
+    let bad = status.get_details_bad_request().expect("it names the step");
+    assert_eq!(bad.field_violations[0].field, "steps[1].delete");
+    let info = status.get_details_error_info().expect("each refusal has a reason");
+    assert_eq!((&*info.reason, &*info.metadata["step"]), ("MESSAGE_NOT_FOUND", "1"));
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_fails_alone_and_one_of_another_broker_is_not_found() {
+    let (served, _) = serve(|command| {
+        let Command::Cancel { seqs, .. } = command else { unreachable!("only these come") };
+        assert_eq!(seqs.len(), 2);
+        reply(Reply::Cancelled(vec![
+            Ok(crate::types::CancelOutcome::Cancelled),
+            Ok(crate::types::CancelOutcome::NotFound),
+        ]))
+    })
+    .await;
+    let own = crate::types::MessageId::new(LINEAGE, Seq::new(1)).to_string();
+    let other = "00000000-0000-8000-8000-000000000000".to_owned();
+    let message_ids = vec!["garbage".into(), own, other];
+    let request = v1::CancelScheduledRequest { queue: "jobs".into(), message_ids };
+    let answer = served.messages().cancel_scheduled(request).await.expect("the request is good");
+    let results: Vec<_> = answer.into_inner().results.into_iter().map(|one| one.result).collect();
+    let Some(v1::cancel_result::Result::Error(bad)) = &results[0] else {
+        panic!("the first is refused: {results:?}");
+    };
+    assert_eq!((&*bad.field, &*bad.reason), ("message_ids[0]", "VALUE_MALFORMED"));
+    let outcome =
+        |outcome: v1::CancelOutcome| Some(v1::cancel_result::Result::Outcome(outcome.into()));
+    assert_eq!(results[1], outcome(v1::CancelOutcome::Cancelled));
+    assert_eq!(results[2], outcome(v1::CancelOutcome::NotFound));
+}
+
+#[tokio::test]
 async fn a_bad_entry_fails_alone() {
     let (served, asked) = serve(|command| {
         let Command::Send { entries, .. } = command else { unreachable!("only sends come") };
         assert_eq!(entries.len(), 2);
         let refused = Rejection::MessageTooLarge { queue: jobs(), bytes: 2000, bytes_max: 1024 };
-        reply(Reply::Sent(vec![Ok(Sent { seq: Seq::new(1) }), Err(refused)]))
+        reply(Reply::Sent(vec![Ok(Sent { seq: Seq::new(1), is_duplicate: false }), Err(refused)]))
     })
     .await;
     let entry = |body: &'static [u8], delay| v1::SendEntry {
@@ -135,7 +182,7 @@ async fn a_bad_entry_fails_alone() {
     assert_eq!(bad.code, Code::InvalidArgument as i32);
     assert_eq!((&*large.field, &*large.reason), ("entries[2].body", "MESSAGE_TOO_LARGE"));
     let Ok(Command::Send { entries, .. }) = asked.recv() else { panic!("a send was asked") };
-    assert_eq!(entries[1].delay, Some(Millis::new(5)));
+    assert_eq!(entries[1].delay, Some(Delay::For(Millis::new(5))));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub(in crate::state) struct Tenants {
     /// The first waiting message of every backlog.
     fronts: BTreeMap<Seq, Slot>,
     in_flight_count: u64,
-    /// What the shelf that was taken from last prefers now: where a new shelf begins, which may
+    /// What the stock that was taken from last prefers now: where a new stock begins, which may
     /// be one that was empty for a moment.
     prefers_returned: bool,
 }
@@ -46,12 +46,12 @@ struct Tenant {
     message_count: u64,
     in_flight_count: u64,
     /// What can be received, by priority.
-    shelves: BTreeMap<u8, Shelf>,
+    stocks: BTreeMap<u8, Stock>,
 }
 
 /// Messages of one tenant and priority that can be received. Never empty.
 #[derive(Default)]
-struct Shelf {
+struct Stock {
     /// Those that were never received.
     backlog: Backlog,
     /// Those that came back, in the order in which they did.
@@ -62,7 +62,7 @@ struct Shelf {
     turn: Turn,
 }
 
-impl Shelf {
+impl Stock {
     fn is_empty(&self) -> bool {
         self.backlog.front().is_none() && self.returned.is_empty()
     }
@@ -116,7 +116,7 @@ impl Tenants {
     }
 
     pub(super) fn front_waiting(&self, slot: Slot) -> Option<&Waiting> {
-        self.tenants.get(slot.lane.0 as usize)?.shelves.get(&slot.priority)?.backlog.front()
+        self.tenants.get(slot.lane.0 as usize)?.stocks.get(&slot.priority)?.backlog.front()
     }
 
     /// The message that a receive takes next.
@@ -125,7 +125,7 @@ impl Tenants {
         let quiet = rotation.values().find(|lane| !self.is_noisy(**lane));
         let least = || rotation.values().min_by_key(|lane| self.in_flight(**lane));
         let lane = quiet.or_else(least)?;
-        self.tenants[lane.0 as usize].shelves.get(priority)?.head()
+        self.tenants[lane.0 as usize].stocks.get(priority)?.head()
     }
 
     fn in_flight(&self, lane: Lane) -> u64 {
@@ -137,18 +137,18 @@ impl Tenants {
         own >= NOISY_IN_FLIGHT_MIN && own * NOISY_SHARE > self.in_flight_count
     }
 
-    pub(in crate::state) fn push_waiting(&mut self, slot: Slot, waiting: Waiting) {
-        let shelf = self.shelf(slot);
-        let is_front = shelf.backlog.front().is_none();
-        shelf.backlog.push_back(waiting);
+    pub(in crate::state) fn push_waiting(&mut self, at: Slot, waiting: Waiting) {
+        let stock = self.stock(at);
+        let is_front = stock.backlog.front().is_none();
+        stock.backlog.push_back(waiting);
         if is_front {
-            self.fronts.insert(waiting.seq, slot);
+            self.fronts.insert(waiting.seq, at);
         }
     }
 
     /// A touched message becomes ready: its place among those that returned.
-    pub(in crate::state) fn put_returned(&mut self, slot: Slot, seq: Seq, first: bool) -> Turn {
-        let returned = &mut self.shelf(slot).returned;
+    pub(in crate::state) fn put_returned(&mut self, at: Slot, seq: Seq, first: bool) -> Turn {
+        let returned = &mut self.stock(at).returned;
         let turn = if first {
             Turn::before(returned.first_key_value().map(|(turn, _)| *turn))
         } else {
@@ -159,55 +159,55 @@ impl Tenants {
     }
 
     /// A touched message is ready no more.
-    pub(in crate::state) fn take_returned(&mut self, slot: Slot, turn: Turn) {
-        let Some(shelf) = self.tenant(slot.lane).shelves.get_mut(&slot.priority) else { return };
-        shelf.returned.remove(&turn);
-        shelf.prefers_returned = false;
+    pub(in crate::state) fn take_returned(&mut self, at: Slot, turn: Turn) {
+        let Some(stock) = self.tenant(at.lane).stocks.get_mut(&at.priority) else { return };
+        stock.returned.remove(&turn);
+        stock.prefers_returned = false;
         self.prefers_returned = false;
-        self.tidy(slot);
+        self.tidy(at);
     }
 
-    pub(super) fn remove_waiting(&mut self, slot: Slot, seq: Seq) -> Option<Waiting> {
-        let tenant = self.tenants.get_mut(slot.lane.0 as usize)?;
-        let shelf = tenant.shelves.get_mut(&slot.priority)?;
-        let is_front = shelf.backlog.front().is_some_and(|front| front.seq == seq);
-        let waiting = if is_front { shelf.backlog.pop_front() } else { shelf.backlog.remove(seq) }?;
-        shelf.prefers_returned = true;
+    pub(super) fn remove_waiting(&mut self, at: Slot, seq: Seq) -> Option<Waiting> {
+        let tenant = self.tenants.get_mut(at.lane.0 as usize)?;
+        let stock = tenant.stocks.get_mut(&at.priority)?;
+        let is_front = stock.backlog.front().is_some_and(|front| front.seq == seq);
+        let waiting = if is_front { stock.backlog.pop_front() } else { stock.backlog.remove(seq) }?;
+        stock.prefers_returned = true;
         self.prefers_returned = true;
         if is_front {
-            let next = shelf.backlog.front().map(|front| front.seq);
+            let next = stock.backlog.front().map(|front| front.seq);
             self.fronts.remove(&seq);
-            self.fronts.extend(next.map(|next| (next, slot)));
+            self.fronts.extend(next.map(|next| (next, at)));
         }
-        self.tidy(slot);
+        self.tidy(at);
         Some(waiting)
     }
 
     /// A message of the lane was leased. Who was served goes to the back.
-    pub(in crate::state) fn leased(&mut self, slot: Slot) {
-        self.tenant(slot.lane).in_flight_count += 1;
+    pub(in crate::state) fn leased(&mut self, at: Slot) {
+        self.tenant(at.lane).in_flight_count += 1;
         self.in_flight_count += 1;
-        let tenant = &mut self.tenants[slot.lane.0 as usize];
-        let Some(shelf) = tenant.shelves.get_mut(&slot.priority) else { return };
-        if let Some(rotation) = self.rotations.get_mut(&Reverse(slot.priority))
+        let tenant = &mut self.tenants[at.lane.0 as usize];
+        let Some(stock) = tenant.stocks.get_mut(&at.priority) else { return };
+        if let Some(rotation) = self.rotations.get_mut(&Reverse(at.priority))
             && rotation.len() > 1
         {
-            rotation.remove(&shelf.turn);
-            shelf.turn = Turn::behind(rotation.last_key_value().map(|(turn, _)| *turn));
-            rotation.insert(shelf.turn, slot.lane);
+            rotation.remove(&stock.turn);
+            stock.turn = Turn::behind(rotation.last_key_value().map(|(turn, _)| *turn));
+            rotation.insert(stock.turn, at.lane);
         }
     }
 
     /// A lease of a message of the lane has ended.
-    pub(in crate::state) fn unleased(&mut self, slot: Slot) {
-        self.tenant(slot.lane).in_flight_count -= 1;
+    pub(in crate::state) fn unleased(&mut self, at: Slot) {
+        self.tenant(at.lane).in_flight_count -= 1;
         self.in_flight_count -= 1;
     }
 
     pub(super) fn each_backlog(&self, visit: &mut dyn FnMut(Slot, &Backlog)) {
         for (lane_no, tenant) in &self.tenants {
-            for (priority, shelf) in &tenant.shelves {
-                visit(Slot { lane: lane(lane_no), priority: *priority }, &shelf.backlog);
+            for (priority, stock) in &tenant.stocks {
+                visit(Slot { lane: lane(lane_no), priority: *priority }, &stock.backlog);
             }
         }
     }
@@ -215,35 +215,35 @@ impl Tenants {
     /// Empties everything; what waited, to be freed at leisure.
     pub(in crate::state) fn take_all(&mut self) -> VecDeque<Backlog> {
         let taken = std::mem::take(self);
-        let shelves = taken.tenants.into_iter().flat_map(|(_, tenant)| tenant.shelves);
-        shelves.map(|(_, shelf)| shelf.backlog).collect()
+        let stocks = taken.tenants.into_iter().flat_map(|(_, tenant)| tenant.stocks);
+        stocks.map(|(_, stock)| stock.backlog).collect()
     }
 
     fn tenant(&mut self, lane: Lane) -> &mut Tenant {
         &mut self.tenants[lane.0 as usize]
     }
 
-    /// The shelf of a slot, in the rotation from when it is made.
-    fn shelf(&mut self, slot: Slot) -> &mut Shelf {
+    /// The stock of a slot, in the rotation from when it is made.
+    fn stock(&mut self, slot: Slot) -> &mut Stock {
         let tenant = &mut self.tenants[slot.lane.0 as usize];
-        tenant.shelves.entry(slot.priority).or_insert_with(|| {
+        tenant.stocks.entry(slot.priority).or_insert_with(|| {
             let rotation = self.rotations.entry(Reverse(slot.priority)).or_default();
             let turn = Turn::behind(rotation.last_key_value().map(|(turn, _)| *turn));
             rotation.insert(turn, slot.lane);
-            Shelf { turn, prefers_returned: self.prefers_returned, ..Shelf::default() }
+            Stock { turn, prefers_returned: self.prefers_returned, ..Stock::default() }
         })
     }
 
-    /// Takes a shelf that is empty out of the rotation.
+    /// Takes a stock that is empty out of the rotation.
     fn tidy(&mut self, slot: Slot) {
         let tenant = &mut self.tenants[slot.lane.0 as usize];
-        if tenant.shelves.get(&slot.priority).is_none_or(|shelf| !shelf.is_empty()) {
+        if tenant.stocks.get(&slot.priority).is_none_or(|stock| !stock.is_empty()) {
             return;
         }
-        if let Some(shelf) = tenant.shelves.remove(&slot.priority)
+        if let Some(stock) = tenant.stocks.remove(&slot.priority)
             && let Some(rotation) = self.rotations.get_mut(&Reverse(slot.priority))
         {
-            rotation.remove(&shelf.turn);
+            rotation.remove(&stock.turn);
             if rotation.is_empty() {
                 self.rotations.remove(&Reverse(slot.priority));
             }

@@ -12,6 +12,7 @@ pub use backoff::Backoff;
 pub use deduplication::{DeduplicationScope, ThroughputLimit};
 pub use patch::SettingsPatch;
 pub use redrive::{RedriveAllow, RedrivePolicy};
+use tags::check_stored;
 pub use tags::check_tags;
 
 use super::{Millis, QueueName, Rejection, Unit, limits, rejection::in_range};
@@ -88,7 +89,7 @@ impl QueueSettings {
         }
         self.redrive_allow.check()?;
         check_tags(&self.tags)?;
-        tags::check_stored(&self.stored)?;
+        check_stored(&self.stored)?;
         self.check_fifo(name)
     }
 

@@ -13,122 +13,15 @@ import traceback
 import uuid
 
 import grpc
-from google.protobuf import duration_pb2, field_mask_pb2
+from google.protobuf import field_mask_pb2
 from google.rpc import code_pb2, error_details_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from grpc_status import rpc_status
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
-from ledgerq.v1 import (
-    message_pb2,
-    message_service_pb2,
-    message_service_pb2_grpc,
-    queue_pb2,
-    queue_service_pb2,
-    queue_service_pb2_grpc,
-)
+from ledgerq.v1 import message_pb2, message_service_pb2, queue_pb2, queue_service_pb2
 
-CALL_SECONDS_MAX = 10
-RUN = uuid.uuid4().hex[:8]
-
-
-class Client:
-    """The stubs of one connection."""
-
-    def __init__(self, address):
-        channel = grpc.insecure_channel(address)
-        grpc.channel_ready_future(channel).result(timeout=CALL_SECONDS_MAX)
-        self.queues = queue_service_pb2_grpc.QueueServiceStub(channel)
-        self.messages = message_service_pb2_grpc.MessageServiceStub(channel)
-        self.health = health_pb2_grpc.HealthStub(channel)
-        self.reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
-
-    def create(self, queue, **settings):
-        request = queue_service_pb2.CreateQueueRequest(
-            queue=queue, settings=queue_pb2.QueueSettings(**settings)
-        )
-        return self.queues.CreateQueue(request, timeout=CALL_SECONDS_MAX).queue
-
-    def get(self, queue):
-        request = queue_service_pb2.GetQueueRequest(queue=queue)
-        return self.queues.GetQueue(request, timeout=CALL_SECONDS_MAX).queue
-
-    def delete_queue(self, queue):
-        request = queue_service_pb2.DeleteQueueRequest(queue=queue)
-        self.queues.DeleteQueue(request, timeout=CALL_SECONDS_MAX)
-
-    def purge(self, queue):
-        request = queue_service_pb2.PurgeQueueRequest(queue=queue)
-        self.queues.PurgeQueue(request, timeout=CALL_SECONDS_MAX)
-
-    def send(self, queue, *entries):
-        entries = [entry(body) if isinstance(body, bytes) else body for body in entries]
-        request = message_service_pb2.SendRequest(queue=queue, entries=entries)
-        return list(self.messages.Send(request, timeout=CALL_SECONDS_MAX).results)
-
-    def receive(self, queue, **wishes):
-        request = message_service_pb2.ReceiveRequest(queue=queue, **wishes)
-        answer = self.messages.Receive(request, timeout=2 * CALL_SECONDS_MAX)
-        assert not answer.unavailable, answer.unavailable
-        return list(answer.messages)
-
-    def delete(self, queue, *handles, mode=message_service_pb2.DELETE_MODE_UNSPECIFIED):
-        request = message_service_pb2.DeleteRequest(
-            queue=queue, receipt_handles=handles, mode=mode
-        )
-        return list(self.messages.Delete(request, timeout=CALL_SECONDS_MAX).results)
-
-    def change(self, queue, handle, timeout):
-        change = message_service_pb2.ChangeVisibilityEntry(
-            receipt_handle=handle, visibility_timeout=timeout
-        )
-        request = message_service_pb2.ChangeVisibilityRequest(queue=queue, entries=[change])
-        [result] = self.messages.ChangeVisibility(request, timeout=CALL_SECONDS_MAX).results
-        return result
-
-
-def entry(body, **more):
-    return message_service_pb2.SendEntry(body=body, **more)
-
-
-def seconds(count):
-    return duration_pb2.Duration(seconds=count)
-
-
-@contextlib.contextmanager
-def a_queue(client, name, **settings):
-    queue = f"py-{RUN}-{name}"
-    client.create(queue, **settings)
-    try:
-        yield queue
-    finally:
-        with contextlib.suppress(grpc.RpcError):
-            client.delete_queue(queue)
-
-
-def refused(call, *arguments, **named):
-    """The code, reason and details of a call that is refused."""
-    try:
-        call(*arguments, **named)
-    except grpc.RpcError as error:
-        status = rpc_status.from_call(error)
-        assert status is not None, f"no details: {error}"
-        details = {}
-        for packed in status.details:
-            for kind in (
-                error_details_pb2.ErrorInfo,
-                error_details_pb2.BadRequest,
-                error_details_pb2.RetryInfo,
-                error_details_pb2.ResourceInfo,
-                error_details_pb2.QuotaFailure,
-            ):
-                if packed.Is(kind.DESCRIPTOR):
-                    details[kind] = kind()
-                    packed.Unpack(details[kind])
-        info = details[error_details_pb2.ErrorInfo]
-        assert info.domain == "ledgerq", info
-        return error.code(), info.reason, details
-    raise AssertionError("the call was not refused")
+import test_semantics
+from support import CALL_SECONDS_MAX, RUN, Client, a_queue, entry, refused, seconds
 
 
 def test_a_queue_is_created_with_its_settings_and_again(client):
@@ -362,7 +255,8 @@ def test_large_messages_arrive_with_the_usual_limit_of_clients(client):
 
 
 def test_health_says_that_each_service_serves(client):
-    for service in ("", "ledgerq.v1.QueueService", "ledgerq.v1.MessageService"):
+    services = ("QueueService", "MessageService", "RedriveService")
+    for service in ("", *(f"ledgerq.v1.{service}" for service in services)):
         request = health_pb2.HealthCheckRequest(service=service)
         answer = client.health.Check(request, timeout=CALL_SECONDS_MAX)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING, service
@@ -372,12 +266,14 @@ def test_reflection_tells_the_services(client):
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     stream = client.reflection.ServerReflectionInfo(iter([request]), timeout=CALL_SECONDS_MAX)
     names = {service.name for service in next(stream).list_services_response.service}
-    assert {"ledgerq.v1.QueueService", "ledgerq.v1.MessageService"} <= names, names
+    services = ("QueueService", "MessageService", "RedriveService")
+    assert {f"ledgerq.v1.{service}" for service in services} <= names, names
 
 
 def main():
     address = os.environ.get("LEDGERQ_SERVER")
-    tests = [test for name, test in globals().items() if name.startswith("test_")]
+    names = {**globals(), **vars(test_semantics)}
+    tests = [test for name, test in names.items() if name.startswith("test_") and callable(test)]
     if not address:
         print(f"the stubs import; set LEDGERQ_SERVER to run the {len(tests)} tests")
         return 2

@@ -162,24 +162,24 @@ fn stored_settings_have_their_limits() {
     let setup = Setup { segment_bytes: 16 << 20, ..Setup::default() };
     check_with(
         setup,
-        "create jobs stored=50x
-         create more stored=51x
-         create long stored=n*128:v*32768
-         create longer stored=n*129:v
-         create longest stored=n:v*32769
+        "create jobs stored=16x
+         create more stored=17x
+         create long stored=n*80:v*16384
+         create longer stored=n*81:v
+         create longest stored=n:v*16385
          create endless stored=n:v*1000000
          create empty stored=:v
-         update long stored=other:v*32768
+         update long stored=other:v*16384
          restart
          show long",
         expect![[r#"
             created jobs
-            refused: stored is 51, it can be 0 to 50
+            refused: stored is 17, it can be 0 to 16
             created long
-            refused: stored.name is 129, it can be 1 to 128
-            refused: stored.value is 32769 bytes, it can be 0 bytes to 32768 bytes
-            refused: stored.value is 1000000 bytes, it can be 0 bytes to 32768 bytes
-            refused: stored.name is 0, it can be 1 to 128
+            refused: stored.name is 81, it can be 1 to 80
+            refused: stored.value is 16385 bytes, it can be 0 bytes to 16384 bytes
+            refused: stored.value is 1000000 bytes, it can be 0 bytes to 16384 bytes
+            refused: stored.name is 0, it can be 1 to 80
             updated long
             long: ready=0 delayed=0 in_flight=0
         "#]],

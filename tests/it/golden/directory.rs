@@ -163,13 +163,13 @@ fn a_directory_of_version_1_is_opened_and_served_from() {
     // The lease that was made longer ends as it was told, and the delay too.
     broker.advance(Millis::from_secs(57));
     let times = |contents: &[Content]| {
-        contents.iter().map(|content| content.leased).collect::<Vec<Leased>>()
+        contents.iter().map(|content| content.leased.clone()).collect::<Vec<Leased>>()
     };
     assert!(receive(&mut broker, "jobs", 10).iter().all(|content| content.body.len() > 100));
     broker.advance(Millis::from_secs(1));
     let hello = receive(&mut broker, "jobs", 1);
     assert_eq!((&hello[0].body[..], &hello[0].envelope.attributes), (&b"hello"[..], &attributes()));
-    let leased = times(&hello)[0];
+    let leased = &times(&hello)[0];
     assert_eq!((leased.receive_count, leased.sent_at, leased.first_received_at), (2, BEGIN, BEGIN));
 }
 

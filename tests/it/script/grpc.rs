@@ -273,6 +273,7 @@ fn request_of(receive: Receive) -> v1::ReceiveRequest {
         max_messages: Some(u32::try_from(receive.count_max).expect("counts are small")),
         visibility_timeout: receive.visibility_timeout.map(duration_of),
         wait_time: receive.wait.map(duration_of),
+        ..v1::ReceiveRequest::default()
     }
 }
 
@@ -368,6 +369,7 @@ fn settings_of(settings: &SettingsPatch) -> v1::QueueSettings {
         retention: settings.retention.map(duration_of),
         receive_wait: settings.receive_wait.map(duration_of),
         visibility_timeout: settings.visibility_timeout.map(duration_of),
+        ..v1::QueueSettings::default()
     }
 }
 
@@ -379,6 +381,7 @@ fn entry_of(entry: Entry) -> v1::SendEntry {
             Delay::For(delay) => duration_of(delay),
             Delay::Until(_) => unreachable!("the api does not have it"),
         }),
+        ..v1::SendEntry::default()
     }
 }
 

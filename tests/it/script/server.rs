@@ -101,7 +101,8 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (shutdown, stopped) = oneshot::channel();
-        let settings = server::Settings { tls: None, drain_max: Duration::from_secs(5) };
+        let drain_max = Duration::from_secs(5);
+        let settings = server::Settings { tls: None, drain_max, test_clock: None };
         tokio::spawn(server::serve(listener, gate, settings, async {
             let _ = stopped.await;
         }));

@@ -8,7 +8,7 @@ use crate::{
     },
     broker::Handle,
     proto::v1::{self, change_visibility_result::Result as Outcome},
-    types::{LeaseRef, Millis, QueueName, Rejection, limits},
+    types::{LeaseRef, Millis, QueueName, Rejection},
 };
 
 pub(super) async fn answer(
@@ -54,11 +54,7 @@ fn parse_entry(
     entry: &v1::ChangeVisibilityEntry,
 ) -> Result<(LeaseRef, Millis), Rejection> {
     let lease = broker.open_receipt_handle(&entry.receipt_handle)?;
-    let (field, max) = ("visibility_timeout", limits::VISIBILITY_MAX);
-    let given = parse::duration_up_to(field, entry.visibility_timeout, max)?;
-    let needed = "how long from now the lease is to last; 0 ends it at once";
-    let timeout = given.ok_or(Rejection::Missing { field, needed })?;
-    Ok((lease, timeout))
+    Ok((lease, parse::lease_timeout(entry.visibility_timeout)?))
 }
 
 #[cfg(test)]

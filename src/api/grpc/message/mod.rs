@@ -1,9 +1,16 @@
 //! The service that moves messages: one file for each request.
 
+mod cancel;
 mod change_visibility;
+mod content;
 mod delete;
+mod entry;
+mod get;
+mod looked;
+mod peek;
 mod receive;
 mod send;
+mod transact;
 
 use tonic::{Request, Response, Status};
 
@@ -46,5 +53,37 @@ impl v1::message_service_server::MessageService for Messages {
     ) -> Result<Response<v1::ChangeVisibilityResponse>, Status> {
         let broker = self.gate.broker()?;
         Ok(Response::new(change_visibility::answer(&broker, request.into_inner()).await?))
+    }
+
+    async fn cancel_scheduled(
+        &self,
+        request: Request<v1::CancelScheduledRequest>,
+    ) -> Result<Response<v1::CancelScheduledResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(cancel::answer(&broker, request.into_inner()).await?))
+    }
+
+    async fn transact(
+        &self,
+        request: Request<v1::TransactRequest>,
+    ) -> Result<Response<v1::TransactResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(transact::answer(&broker, request.into_inner()).await?))
+    }
+
+    async fn peek(
+        &self,
+        request: Request<v1::PeekRequest>,
+    ) -> Result<Response<v1::PeekResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(peek::answer(&broker, request.into_inner()).await?))
+    }
+
+    async fn get_message(
+        &self,
+        request: Request<v1::GetMessageRequest>,
+    ) -> Result<Response<v1::GetMessageResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(get::answer(&broker, request.into_inner()).await?))
     }
 }

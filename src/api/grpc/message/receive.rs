@@ -5,15 +5,17 @@
 
 use futures_util::{StreamExt, stream};
 
+use super::content::{self, Content, READS_MAX};
 use crate::{
     api::grpc::{convert, parse, refusal::Refusal},
-    broker::{BodyError, Handle, Received},
+    broker::{Handle, Received, digest},
     proto::v1,
-    types::{Millis, QueueName, ReceiveOptions, Rejection, Unit, in_range, limits},
+    types::{
+        Digest, Leased, Millis, QueueName, ReceiveOptions, Rejection, Unit, check_id, in_range,
+        limits,
+    },
 };
 
-/// Messages of one receive whose bytes are read from the disk at the same time.
-const READS_MAX: usize = 32;
 /// Messages that a receive asks for if it does not say.
 const COUNT_DEFAULT: u32 = 1;
 
@@ -21,8 +23,7 @@ const COUNT_DEFAULT: u32 = 1;
 #[derive(Debug, PartialEq, Eq)]
 struct Wanted {
     queue: QueueName,
-    count_max: usize,
-    visibility_timeout: Option<Millis>,
+    options: ReceiveOptions,
     wait: Option<Millis>,
 }
 
@@ -30,13 +31,14 @@ pub(super) async fn answer(
     broker: &Handle,
     request: v1::ReceiveRequest,
 ) -> Result<v1::ReceiveResponse, Refusal> {
-    let Wanted { queue, count_max, visibility_timeout, wait } = parse(&request)?;
-    let options = ReceiveOptions { count_max, visibility_timeout, attempt: None };
+    let Wanted { queue, options, wait } = parse(&request)?;
+    let is_fifo = queue.is_fifo();
     let received = broker.receive(queue, options, wait).await;
     let mut delivery = received.map_err(Refusal::of_request)?;
     let received = std::mem::take(&mut delivery.messages);
     let mut response = v1::ReceiveResponse::default();
-    let mut contents = stream::iter(received).map(|one| read(broker, one)).buffered(READS_MAX);
+    let reads = stream::iter(received).map(|one| read(broker, one, is_fifo));
+    let mut contents = reads.buffered(READS_MAX);
     while let Some(content) = contents.next().await {
         match content {
             Ok(message) => response.messages.push(message),
@@ -62,39 +64,61 @@ fn wanted(queue: QueueName, request: &v1::ReceiveRequest) -> Result<Wanted, Reje
         limits::VISIBILITY_MAX,
     )?;
     let wait = parse::duration_up_to("wait_time", request.wait_time, limits::WAIT_MAX)?;
-    Ok(Wanted { queue, count_max: count as usize, visibility_timeout, wait })
+    let attempt = attempt(&request.attempt_id)?;
+    let options = ReceiveOptions { count_max: count as usize, visibility_timeout, attempt };
+    Ok(Wanted { queue, options, wait })
 }
 
-async fn read(broker: &Handle, received: Received) -> Result<v1::Message, v1::UnavailableMessage> {
+fn attempt(id: &str) -> Result<Option<Digest>, Rejection> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    check_id("attempt_id", id)?;
+    Ok(Some(digest::attempt(id)))
+}
+
+async fn read(
+    broker: &Handle,
+    received: Received,
+    is_fifo: bool,
+) -> Result<v1::Message, v1::UnavailableMessage> {
     let leased = &received.leased;
     let message_id = broker.message_id(leased.seq).to_string();
     let receipt_handle = broker.receipt_handle(leased);
     match received.content().await {
-        Ok((envelope, body)) => Ok(v1::Message {
-            message_id,
-            receipt_handle,
-            body,
-            attributes: envelope.attributes.into_iter().map(convert::attribute).collect(),
-            sent_at: Some(convert::timestamp(leased.sent_at)),
-            first_received_at: Some(convert::timestamp(leased.first_received_at)),
-            receive_count: leased.receive_count,
-            lease_expires_at: Some(convert::timestamp(leased.until)),
-        }),
-        Err(error) => {
-            let cause = std::error::Error::source(&error);
-            tracing::error!(message_id, %error, cause, "a message's bytes cannot be given");
-            let reason = reason(&error).into();
-            let description = error.to_string();
-            Err(v1::UnavailableMessage { message_id, receipt_handle, reason, description })
-        }
+        Ok(content) => Ok(message(message_id, receipt_handle, leased, content, is_fifo)),
+        Err(error) => Err(content::unavailable(message_id, receipt_handle, &error)),
     }
 }
 
-fn reason(error: &BodyError) -> v1::UnavailableReason {
-    match error {
-        BodyError::Io { .. } | BodyError::Abandoned(_) => v1::UnavailableReason::ReadFailed,
-        BodyError::Damaged { .. } => v1::UnavailableReason::Damaged,
-        BodyError::Decode(_) => v1::UnavailableReason::Undecodable,
+fn message(
+    message_id: String,
+    receipt_handle: String,
+    leased: &Leased,
+    (envelope, body): Content,
+    is_fifo: bool,
+) -> v1::Message {
+    let is_fifo_dead_letter = is_fifo && leased.dead_letter_source.is_some();
+    let source = leased.dead_letter_source_name.as_ref();
+    v1::Message {
+        receipt_handle,
+        body,
+        group_id: content::group_id(&envelope),
+        deduplication_id: content::deduplication_id(
+            &message_id,
+            is_fifo_dead_letter,
+            envelope.deduplication_id,
+        ),
+        message_id,
+        attributes: envelope.attributes.into_iter().map(convert::attribute).collect(),
+        sent_at: Some(convert::timestamp(leased.sent_at)),
+        first_received_at: Some(convert::timestamp(leased.first_received_at)),
+        receive_count: leased.receive_count,
+        lease_expires_at: Some(convert::timestamp(leased.until)),
+        sequence_number: leased.seq.get(),
+        priority: leased.priority.into(),
+        trace_header: envelope.trace_header.unwrap_or_default(),
+        dead_letter_source: source.map(QueueName::to_string).unwrap_or_default(),
     }
 }
 
@@ -116,8 +140,7 @@ mod tests {
     #[test]
     fn what_is_not_set_is_left_to_the_queue() {
         let wanted = parse(&request()).expect("it is good");
-        assert_eq!(wanted.count_max, 1);
-        assert_eq!((wanted.visibility_timeout, wanted.wait), (None, None));
+        assert_eq!((wanted.options, wanted.wait), (ReceiveOptions::new(1), None));
     }
 
     #[test]
@@ -150,6 +173,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_attempt_has_an_id_of_at_most_128_characters() {
+        let with = |id: &str| v1::ReceiveRequest { attempt_id: id.into(), ..request() };
+        for id in ["a", &"x".repeat(128)] {
+            let wanted = parse(&with(id)).expect("it is good");
+            assert_eq!(wanted.options.attempt, Some(digest::attempt(id)));
+        }
+        for id in ["a b", "\u{e4}", &"x".repeat(129), &"x".repeat(1 << 20)] {
+            assert_eq!(refused_field(&with(id)).as_deref(), Some("attempt_id"));
+        }
+    }
+
     fn any_duration() -> impl Strategy<Value = Option<Duration>> {
         let parts = option::of(any::<(i64, i32)>());
         parts.prop_map(|parts| parts.map(|(seconds, nanos)| Duration { seconds, nanos }))
@@ -162,11 +197,12 @@ mod tests {
             max_messages: Option<u32>,
             visibility_timeout in any_duration(),
             wait_time in any_duration(),
+            attempt_id: String,
         ) {
-            for queue in [queue, "jobs".into()] {
-                let request =
-                    v1::ReceiveRequest { queue, max_messages, visibility_timeout, wait_time };
-                let _ = parse(&request);
+            for queue in [queue, "jobs.fifo".into()] {
+                let attempt_id = attempt_id.clone();
+                let times = v1::ReceiveRequest { visibility_timeout, wait_time, ..request() };
+                let _ = parse(&v1::ReceiveRequest { queue, max_messages, attempt_id, ..times });
             }
         }
     }

@@ -1,17 +1,15 @@
-//! `Send`. The checksum of a message is computed here, on the thread of its connection.
+//! `Send`.
 
+use super::entry;
 use crate::{
     api::grpc::{
         batch::Batch,
-        convert, parse,
+        parse,
         refusal::{Place, Refusal},
     },
     broker::Handle,
     proto::v1::{self, send_result::Result as Outcome},
-    types::{
-        Attribute, Delay, Envelope, QueueName, Rejection, SendEntry, Unit, check_attribute_count,
-        in_range, limits,
-    },
+    types::{QueueName, SendEntry, Unit, in_range, limits},
 };
 
 pub(super) async fn answer(
@@ -27,10 +25,7 @@ pub(super) async fn answer(
     };
     let results = batch.results(outcomes, place, |outcome| {
         let result = match outcome {
-            Ok(sent) => {
-                let message_id = broker.message_id(sent.seq).to_string();
-                Outcome::Sent(v1::SentMessage { message_id })
-            }
+            Ok(sent) => Outcome::Sent(entry::sent(broker, sent)),
             Err(error) => Outcome::Error(error),
         };
         v1::SendResult { result: Some(result) }
@@ -49,70 +44,22 @@ fn path(index: usize) -> String {
 fn parse(request: v1::SendRequest) -> Result<(QueueName, Batch<SendEntry>), Refusal> {
     let queue = parse::queue(&request.queue)?;
     parse::entry_count("entries", request.entries.len())?;
-    let bytes = request.entries.iter().map(entry_bytes).sum();
+    let bytes = request.entries.iter().map(entry::bytes).sum();
     in_range("entries", bytes, 0, limits::REQUEST_BYTES_MAX, Unit::Bytes)
         .map_err(Refusal::of_request)?;
     let entries = request.entries.into_iter().enumerate();
-    Ok((queue, entries.map(|(index, entry)| parse_entry(index, entry)).collect()))
-}
-
-/// The size of a message by which limits are measured, before it is parsed.
-fn entry_bytes(entry: &v1::SendEntry) -> u64 {
-    let attribute_bytes = |(name, attribute): (&String, &v1::AttributeValue)| {
-        let value = match &attribute.value {
-            Some(v1::attribute_value::Value::Text(text)) => text.len(),
-            Some(v1::attribute_value::Value::Binary(bytes)) => bytes.len(),
-            None => 0,
-        };
-        name.len() + attribute.data_type.len() + value
-    };
-    let attributes: usize = entry.attributes.iter().map(attribute_bytes).sum();
-    (entry.body.len() + attributes) as u64
-}
-
-fn parse_entry(index: usize, entry: v1::SendEntry) -> Result<SendEntry, Refusal> {
-    let within = |rejection| Refusal { place: place(index), rejection };
-    let bytes = entry.body.len() as u64;
-    in_range("body", bytes, 1, limits::MESSAGE_BYTES_MAX_MAX, Unit::Bytes).map_err(within)?;
-    let delay = parse::duration_if_set("delay", entry.delay).map_err(within)?;
-    check_attribute_count(entry.attributes.len()).map_err(within)?;
-    let attributes = entry.attributes.into_iter();
-    let attributes = attributes
-        .map(|(name, value)| parse_attribute(index, name, value))
-        .collect::<Result<Vec<_>, _>>()?;
-    let envelope = Envelope { attributes, ..Envelope::default() };
-    let payload = Handle::payload(&envelope, entry.body);
-    Ok(SendEntry { payload, delay: delay.map(Delay::For), ..SendEntry::default() })
-}
-
-fn parse_attribute(
-    index: usize,
-    name: String,
-    value: v1::AttributeValue,
-) -> Result<Attribute, Refusal> {
-    let attribute = convert::from_attribute(name, value);
-    match attribute.check() {
-        Ok(()) => Ok(attribute),
-        // A name that breaks the rules is no part of a path: it can be long, or look like one.
-        Err(rejection @ Rejection::Malformed { field: "attributes", .. }) => {
-            Err(Refusal { place: place(index), rejection })
-        }
-        Err(rejection) => {
-            let path = format!("{}.attributes[{:?}]", path(index), attribute.name);
-            Err(Refusal::within(path, rejection))
-        }
-    }
+    let entries = entries.map(|(index, entry)| entry::parse(&queue, &path(index), entry)).collect();
+    Ok((queue, entries))
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::{collection::vec, option, prelude::*};
     use prost::Message;
     use prost_types::Duration;
 
     use super::*;
-    use crate::proto::v1::attribute_value::Value;
+    use crate::{proto::v1::attribute_value::Value, types::Rejection};
 
     fn entry(bytes: usize) -> v1::SendEntry {
         v1::SendEntry { body: vec![b'x'; bytes].into(), ..Default::default() }
@@ -125,21 +72,6 @@ mod tests {
     fn text(value: &str) -> v1::AttributeValue {
         let value = Some(Value::Text(value.into()));
         v1::AttributeValue { data_type: "String".into(), value }
-    }
-
-    /// The field for which the only entry is refused; `None` if it is good.
-    fn refused_field(entry: v1::SendEntry) -> Option<String> {
-        parse_entry(0, entry).err().map(|refusal| refusal.field().expect("a field is wrong"))
-    }
-
-    #[test]
-    fn a_body_has_one_byte_to_a_mebibyte() {
-        for bytes in [1, 1 << 20] {
-            assert_eq!(refused_field(entry(bytes)), None, "{bytes}");
-        }
-        for bytes in [0, (1 << 20) + 1, 4 << 20] {
-            assert_eq!(refused_field(entry(bytes)).as_deref(), Some("entries[0].body"), "{bytes}");
-        }
     }
 
     #[test]
@@ -167,39 +99,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn attributes_are_refused_by_their_path() {
-        let with = |names: &[&str], value: &v1::AttributeValue| {
-            let attributes = names.iter().map(|name| ((*name).to_owned(), value.clone()));
-            refused_field(v1::SendEntry { attributes: attributes.collect(), ..entry(1) })
-        };
-        let names: Vec<_> = (0..11).map(|index| format!("n{index}")).collect();
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        assert_eq!(with(&names[..10], &text("x")), None);
-        assert_eq!(with(&names, &text("x")).as_deref(), Some("entries[0].attributes"));
-        assert_eq!(with(&["a..b"], &text("x")).as_deref(), Some("entries[0].attributes"));
-        let value_of_a = Some("entries[0].attributes[\"a\"].value");
-        assert_eq!(with(&["a"], &text("")).as_deref(), value_of_a);
-        for data_type in ["String", "Binary"] {
-            let unset = v1::AttributeValue { data_type: data_type.into(), value: None };
-            assert_eq!(with(&["a"], &unset).as_deref(), value_of_a, "{data_type}");
-        }
-        let typeless = v1::AttributeValue { data_type: String::new(), ..text("x") };
-        let type_of_a = Some("entries[0].attributes[\"a\"].data_type");
-        assert_eq!(with(&["a"], &typeless).as_deref(), type_of_a);
-    }
-
-    #[test]
-    fn what_is_good_reaches_the_broker_as_it_was_given() {
-        let delay = Some(Duration { seconds: 1, nanos: 1 });
-        let attributes = [("a".to_owned(), text("x"))].into();
-        let given = v1::SendEntry { body: Bytes::from("hello"), attributes, delay };
-        let parsed = parse_entry(0, given).expect("it is good");
-        assert_eq!(parsed.delay.map(crate::types::Millis::get), Some(1001));
-        assert_eq!(parsed.payload.body, "hello");
-        assert_eq!(parsed.payload.size, 5 + 1 + 6 + 1);
-    }
-
     fn any_value() -> impl Strategy<Value = v1::AttributeValue> {
         let value = prop_oneof![
             any::<String>().prop_map(Value::Text),
@@ -216,7 +115,7 @@ mod tests {
         let delay = option::of(any::<(i64, i32)>());
         (vec(any::<u8>(), 0..10), attributes, delay).prop_map(|(body, attributes, delay)| {
             let delay = delay.map(|(seconds, nanos)| Duration { seconds, nanos });
-            v1::SendEntry { body: body.into(), attributes, delay }
+            v1::SendEntry { body: body.into(), attributes, delay, ..Default::default() }
         })
     }
 

@@ -1,8 +1,8 @@
 //! `CreateQueue`.
 
-use super::settings;
+use super::{settings, view};
 use crate::{
-    api::grpc::{convert, parse, refusal::Refusal},
+    api::grpc::{parse, refusal::Refusal},
     broker::Handle,
     proto::v1,
     types::{QueueName, SettingsPatch},
@@ -14,7 +14,7 @@ pub(super) async fn answer(
 ) -> Result<v1::CreateQueueResponse, Refusal> {
     let (queue, settings) = parse(&request)?;
     let view = broker.create_queue(queue, settings).await.map_err(settings::refusal)?;
-    Ok(v1::CreateQueueResponse { queue: Some(convert::queue(&view)) })
+    Ok(v1::CreateQueueResponse { queue: Some(view::queue(&view)) })
 }
 
 fn parse(request: &v1::CreateQueueRequest) -> Result<(QueueName, SettingsPatch), Refusal> {

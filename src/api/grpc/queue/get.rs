@@ -1,7 +1,8 @@
 //! `GetQueue`.
 
+use super::view;
 use crate::{
-    api::grpc::{convert, parse, refusal::Refusal},
+    api::grpc::{parse, refusal::Refusal},
     broker::Handle,
     proto::v1,
 };
@@ -12,5 +13,5 @@ pub(super) async fn answer(
 ) -> Result<v1::GetQueueResponse, Refusal> {
     let queue = parse::queue(&request.queue)?;
     let view = broker.get_queue(queue).await.map_err(Refusal::of_request)?;
-    Ok(v1::GetQueueResponse { queue: Some(convert::queue(&view)) })
+    Ok(v1::GetQueueResponse { queue: Some(view::queue(&view)) })
 }

@@ -4,9 +4,13 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod page;
+mod pause;
 mod purge;
 mod settings;
+mod sources;
 mod update;
+mod view;
 
 use tonic::{Request, Response, Status};
 
@@ -65,5 +69,29 @@ impl v1::queue_service_server::QueueService for Queues {
     ) -> Result<Response<v1::PurgeQueueResponse>, Status> {
         let broker = self.gate.broker()?;
         Ok(Response::new(purge::answer(&broker, request.into_inner()).await?))
+    }
+
+    async fn pause_queue(
+        &self,
+        request: Request<v1::PauseQueueRequest>,
+    ) -> Result<Response<v1::PauseQueueResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(pause::pause(&broker, request.into_inner()).await?))
+    }
+
+    async fn resume_queue(
+        &self,
+        request: Request<v1::ResumeQueueRequest>,
+    ) -> Result<Response<v1::ResumeQueueResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(pause::resume(&broker, request.into_inner()).await?))
+    }
+
+    async fn list_dead_letter_sources(
+        &self,
+        request: Request<v1::ListDeadLetterSourcesRequest>,
+    ) -> Result<Response<v1::ListDeadLetterSourcesResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(sources::answer(&broker, request.into_inner()).await?))
     }
 }

@@ -1,158 +1,26 @@
-//! What the command line takes and what it refuses.
+//! Commands that talk with a fake server: what they ask and what they print.
 
-use clap::{CommandFactory as _, Parser as _};
-use expect_test::{Expect, expect};
+use expect_test::expect;
 
 use super::{
-    fake::{Closed, Fake, Shared},
-    *,
+    super::{
+        fake::{self, Closed, Fake, Shared},
+        *,
+    },
+    lines::parse,
 };
 
-fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(std::iter::once("ledgerq").chain(line.split(' ')))
-}
-
-#[track_caller]
-fn refuses(line: &str, expected: &Expect) {
-    let error = parse(line).expect_err("a line that is refused");
-    assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()));
-    let text = error.to_string();
-    let told = text.split("\n\nUsage:").next().unwrap_or_default();
-    let told = told.split("\n\nFor more").next().unwrap_or_default();
-    // Cut to the width of this file.
-    expected.assert_eq(&told.trim_end().replace(": ", ":\n"));
-}
-
-#[test]
-fn the_command_line_is_consistent() {
-    Cli::command().debug_assert();
-}
-
-#[test]
-fn every_form_of_the_contract_is_taken() {
-    for line in [
-        "serve",
-        "serve --data-dir d --grpc-listen 127.0.0.1:0 --config f.toml --segment-bytes 64KiB",
-        "queue create jobs --visibility-timeout 30s --delay 0s --retention 4d",
-        "queue create jobs --max-message-size 1MiB --receive-wait 0s",
-        "queue list",
-        "queue show jobs",
-        "queue update jobs --delay 1s",
-        "queue purge jobs",
-        "queue delete jobs",
-        "send jobs hello --delay 5s --attribute k=v --attribute n:Number=5",
-        "send jobs --file f",
-        "send jobs --lines - --skip-empty-lines --in-flight 1",
-        "receive jobs --max 10 --wait 20s --visibility-timeout 30s --delete --follow",
-        "delete jobs AQ -- -x",
-        "log inspect --data-dir d --from-lsn 17 --limit 5",
-        "log verify --data-dir d",
-    ] {
-        if let Err(error) = parse(line) {
-            panic!("{line}: {error}");
-        }
-    }
-}
-
-#[test]
-fn global_flags_are_taken_anywhere() {
-    for line in [
-        "--json --server http://a:1 queue list",
-        "queue list --json --server http://a:1",
-        "queue --server http://a:1 list --json",
-        "send jobs hello --json --server http://a:1",
-        "delete jobs AQ --json --server http://a:1",
-    ] {
-        let cli = parse(line).expect("a line that is taken");
-        assert_eq!((cli.global.json, cli.global.server.as_str()), (true, "http://a:1"));
-    }
-}
-
-#[test]
-fn a_send_of_nothing_names_the_three_ways() {
-    refuses(
-        "send jobs",
-        &expect![[r#"
-            error:
-            the following required arguments were not provided:
-              <BODY|--file <FILE>|--lines <FILE>>"#]],
-    );
-}
-
-#[test]
-fn flags_that_contradict_each_other_are_refused() {
-    refuses(
-        "send jobs hello --file f",
-        &expect![[r#"
-            error:
-            the argument '[BODY]' cannot be used with '--file <FILE>'"#]],
-    );
-    refuses(
-        "send jobs hello --lines f",
-        &expect![[r#"
-            error:
-            the argument '[BODY]' cannot be used with '--lines <FILE>'"#]],
-    );
-    refuses(
-        "send jobs hello --skip-empty-lines",
-        &expect![[r#"
-            error:
-            the argument '[BODY]' cannot be used with '--skip-empty-lines'"#]],
-    );
-}
-
-#[test]
-fn values_that_are_none_are_refused_with_what_would_be() {
-    refuses(
-        "queue show ",
-        &expect![[r#"
-            error:
-            invalid value '' for '<NAME>':
-            a queue name is needed; it has 1 to 80 characters"#]],
-    );
-    refuses(
-        "queue create jobs --delay soon",
-        &expect![[r#"
-            error:
-            invalid value 'soon' for '--delay <DURATION>':
-            "soon" is not a duration; write it like 20ms, 30s, 1h 30m or 4d"#]],
-    );
-    refuses(
-        "queue create jobs --max-message-size big",
-        &expect![[r#"
-            error:
-            invalid value 'big' for '--max-message-size <SIZE>':
-            "big" is not a size; write it like 4096, 64KiB or 1.5GiB"#]],
-    );
-    refuses(
-        "send jobs hello --attribute color",
-        &expect![[r#"
-            error:
-            invalid value 'color' for '--attribute <NAME=VALUE>':
-            write it like name=value or name:Number=5"#]],
-    );
-    refuses(
-        "serve --grpc-listen 7420",
-        &expect![[r#"
-            error:
-            invalid value '7420' for '--grpc-listen <ADDRESS>':
-            "7420" is not an address and a port; write it like 127.0.0.1:7420 or [::]:7420"#]],
-    );
-    refuses(
-        "delete jobs",
-        &expect![[r#"
-            error:
-            the following required arguments were not provided:
-              <HANDLE>..."#]],
-    );
-}
-
 /// Runs a subcommand that talks of messages with a fake server.
-async fn run(line: &str, to: Session) -> Result<(), Failure> {
+async fn run(line: &str, mut to: Session) -> Result<(), Failure> {
     match parse(line).expect("a line that is taken").command {
         Command::Send(args) => send::run(args, to).await,
         Command::Receive(args) => receive::run(args, to).await,
         Command::Delete(args) => delete::run(args, to).await,
+        Command::Peek(args) => peek::run(args, to).await,
+        Command::Transact(args) => transact::run(args, to).await,
+        Command::Message(message::MessageCommand::Cancel(args)) => {
+            message::cancel::run(&args, &mut to).await
+        }
         other => panic!("the fake server knows no {other:?}"),
     }
 }
@@ -195,7 +63,8 @@ async fn a_refused_line_stops_the_rest_and_is_told() {
     assert_eq!(line_of(failure, &file), told);
     let text = sink.text();
     assert_eq!(text.lines().count(), 999);
-    assert_eq!(text.lines().last(), Some(r#"{"message_id":"id-of-1000","line":1000}"#));
+    let last = r#"{"message_id":"id-of-1000","sequence_number":999,"duplicate":false,"line":1000}"#;
+    assert_eq!(text.lines().last(), Some(last));
 }
 
 #[tokio::test]
@@ -254,6 +123,121 @@ async fn a_delete_tells_what_became_of_each_handle() {
         {"receipt_handle":"stale","outcome":"stale_lease"}
     "#]]
     .assert_eq(&sink.text());
+}
+
+#[tokio::test]
+async fn a_send_has_the_fields_that_were_given() {
+    let (fake, sink) = (Fake::default(), Shared::default());
+    let line = "send jobs.fifo hello --group g1 --deduplication-id d1 --priority 7 --ttl 1h \
+                --at 2023-11-14T22:13:20Z";
+    for _ in 0..2 {
+        run(line, fake.session(sink.clone(), true).await).await.expect("it is accepted");
+    }
+    expect![[r#"
+        {"message_id":"id-of-hello","sequence_number":1,"duplicate":false}
+        {"message_id":"id-of-hello","sequence_number":2,"duplicate":true}
+    "#]]
+    .assert_eq(&sink.text());
+    let entry = fake.state(|state| state.entries[0].clone());
+    assert_eq!((entry.group_id.as_str(), entry.deduplication_id.as_str()), ("g1", "d1"));
+    assert_eq!((entry.priority, entry.delay), (Some(7), None));
+    assert_eq!(entry.time_to_live.map(|ttl| ttl.seconds), Some(3600));
+    assert_eq!(entry.deliver_at.map(|at| at.seconds), Some(1_700_000_000));
+}
+
+/// Pages of one message, of none, and of two.
+fn pages(fake: &Fake) {
+    let pages: [&[&str]; 3] = [&["one"], &[], &["two", "three"]];
+    let pages = pages.map(|page| page.iter().map(|body| (*body).to_owned().into()).collect());
+    fake.state(|state| state.pages = pages.into());
+}
+
+#[tokio::test]
+async fn a_peek_reads_page_by_page_until_it_has_enough() {
+    let fake = Fake::default();
+    let ids = |text: &str| {
+        let objects = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let id = |object: serde_json::Value| object["message_id"].as_str().map(str::to_owned);
+        objects.filter_map(id).collect::<Vec<_>>()
+    };
+    for (line, expected, sizes) in [
+        (
+            "peek jobs --all",
+            &["id-of-one", "id-of-two", "id-of-three"][..],
+            &[1000, 1000, 1000][..],
+        ),
+        ("peek jobs --max 1", &["id-of-one"], &[1]),
+        ("peek jobs", &["id-of-one", "id-of-two", "id-of-three"], &[20, 19, 19]),
+    ] {
+        let sink = Shared::default();
+        pages(&fake);
+        run(line, fake.session(sink.clone(), true).await).await.expect("there are some");
+        assert_eq!(ids(&sink.text()), expected, "{line}");
+        assert_eq!(fake.state(|state| std::mem::take(&mut state.page_sizes)), sizes, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_peek_shows_people_texts_or_a_table() {
+    let fake = Fake::default();
+    let shown = async |line| {
+        let sink = Shared::default();
+        fake.state(|state| state.pages = [vec!["one".into()]].into());
+        run(line, fake.session(sink.clone(), false).await).await.expect("there is one");
+        sink.text()
+    };
+    expect![[r#"
+        id-of-one  delayed until 2023-11-14T22:13:20.000Z, sent 2023-11-14T22:13:20.000Z, received 0 times
+        number 7, group g1
+        one
+
+    "#]].assert_eq(&shown("peek jobs").await);
+    expect![[r#"
+        MESSAGE    NUMBER  STATE    SENT                      RECEIVED  BODY  GROUP
+        id-of-one  7       delayed  2023-11-14T22:13:20.000Z  0         3B    g1
+    "#]]
+    .assert_eq(&shown("peek jobs --no-bodies").await);
+}
+
+#[tokio::test]
+async fn a_cancellation_tells_what_became_of_each_message() {
+    let (fake, sink) = (Fake::default(), Shared::default());
+    let session = fake.session(sink.clone(), true).await;
+    let failure = run("message cancel jobs a late gone", session).await.expect_err("two are not");
+    assert_eq!((failure.exit, failure.line), (Exit::Refused, None));
+    expect![[r#"
+        {"message_id":"a","outcome":"cancelled"}
+        {"message_id":"late","outcome":"too_late"}
+        {"message_id":"gone","outcome":"not_found"}
+    "#]]
+    .assert_eq(&sink.text());
+}
+
+#[tokio::test]
+async fn a_transact_prints_one_outcome_a_line() {
+    let (fake, file) = (Fake::default(), tempfile::NamedTempFile::new().expect("a file"));
+    let steps = r#"[
+        {"delete": {"queue": "jobs", "receipt_handle": "AQ"}},
+        {"send": {"queue": "results", "body": "done", "priority": 7}},
+        {"change_visibility":
+            {"queue": "jobs", "receipt_handle": "AR", "visibility_timeout": "1m"}}
+    ]"#;
+    std::fs::write(file.path(), steps).expect("a temporary file takes text");
+    let line = format!("transact --file {}", file.path().display());
+    let sink = Shared::default();
+    run(&line, fake.session(sink.clone(), false).await).await.expect("all of it is done");
+    expect![[r#"
+        steps[0]  deleted
+        steps[1]  sent id-of-done
+        steps[2]  leased until 2023-11-14T22:13:20.000Z
+    "#]]
+    .assert_eq(&sink.text());
+    assert_eq!(fake.state(|state| state.deleted.clone()), ["AQ"]);
+    let refused = fake::status(tonic::Code::NotFound, "MESSAGE_NOT_FOUND", "steps[0]: it is gone");
+    fake.state(|state| state.statuses.push_back(refused));
+    let session = fake.session(Shared::default(), false).await;
+    let failure = run(&line, session).await.expect_err("none of it is done");
+    assert_eq!(failure.line.as_deref(), Some("steps[0]: it is gone; try again in 0s"));
 }
 
 #[test]

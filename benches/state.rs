@@ -1,0 +1,119 @@
+//! What the queues themselves cost, without disk and network: whether a cycle of send, receive and
+//! delete gets slower with the backlog, and what it takes to end ten thousand leases at once.
+//!
+//! `cargo bench --bench state`, with `-- --quick` for a first look.
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use ledgerq::{
+    broker::Handle,
+    state::{DeleteDecision, Settings, State},
+    types::{
+        DeleteMode, LeaseRef, Millis, Nonce, QueueName, Record, SendEntry, SettingsPatch, Timestamp,
+    },
+};
+
+const BACKLOGS: [u64; 3] = [0, 100_000, 1_000_000];
+const LEASES: u64 = 10_000;
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+criterion_group!(benches, cycles, leases_end);
+criterion_main!(benches);
+
+/// A state with one queue, and what its commands are made of.
+#[derive(Clone)]
+struct Model {
+    queue: QueueName,
+    entry: SendEntry,
+}
+
+impl Model {
+    fn new() -> Self {
+        let payload = Handle::payload(&[], Bytes::from(vec![b'x'; 1024]));
+        let queue = QueueName::parse("bench").expect("a good name");
+        Self { queue, entry: SendEntry { payload, delay: None } }
+    }
+
+    /// The state when so many messages wait.
+    fn state(&self, backlog: u64) -> State {
+        let mut state = State::new(Settings { in_flight_max: LEASES });
+        state.advance(NOW);
+        let created = state.decide_create(&self.queue, &SettingsPatch::default());
+        apply(&mut state, &created.expect("a good queue").expect("a new queue"));
+        for _ in 0..backlog {
+            self.send(&mut state);
+        }
+        state
+    }
+
+    fn send(&self, state: &mut State) {
+        let sent = state.decide_send(&self.queue, &self.entry).expect("it is taken");
+        apply(state, &sent);
+    }
+
+    fn receive(&self, state: &mut State, count_max: usize, nonce: Nonce) -> Vec<Record> {
+        let leased = state.decide_receive(&self.queue, count_max, None, nonce);
+        let leased = leased.expect("there is room in flight");
+        for record in &leased {
+            apply(state, record);
+        }
+        leased
+    }
+
+    /// One message goes in, the oldest one goes out.
+    fn cycle(&self, state: &mut State, nonce: Nonce) {
+        self.send(state);
+        for record in self.receive(state, 1, nonce) {
+            let Record::MessageLeased { queue, seq, nonce, .. } = record else {
+                unreachable!("a receive leases")
+            };
+            let lease = LeaseRef { queue, seq, nonce };
+            let decision = state.decide_delete(&self.queue, &lease, DeleteMode::Fenced);
+            let Ok(DeleteDecision::Delete(deleted)) = decision else {
+                unreachable!("the lease is the last one")
+            };
+            apply(state, &deleted);
+        }
+        drop(black_box(state.take_woken()));
+    }
+}
+
+fn apply(state: &mut State, record: &Record) {
+    state.apply(record, state.applied_lsn().next());
+}
+
+fn cycles(c: &mut Criterion) {
+    let mut group = c.benchmark_group("state");
+    group.throughput(Throughput::Elements(1));
+    let model = Model::new();
+    for backlog in BACKLOGS {
+        let mut state = model.state(backlog);
+        let mut nonce = Nonce::new(0);
+        group.bench_function(format!("send, receive, delete at a backlog of {backlog}"), |b| {
+            b.iter(|| {
+                nonce = nonce.next();
+                model.cycle(&mut state, nonce);
+            });
+        });
+    }
+    group.finish();
+}
+
+fn leases_end(c: &mut Criterion) {
+    let mut group = c.benchmark_group("state");
+    group.throughput(Throughput::Elements(LEASES)).sample_size(20);
+    let model = Model::new();
+    let later = NOW.after(Millis::from_secs(3600));
+    group.bench_function(format!("advance that ends {LEASES} leases"), |b| {
+        let leased = || {
+            let mut state = model.state(LEASES);
+            // One receive takes no more than an answer holds.
+            while !model.receive(&mut state, 1000, Nonce::new(1)).is_empty() {}
+            state
+        };
+        b.iter_batched_ref(leased, |state| black_box(state.advance(later)), BatchSize::LargeInput);
+    });
+    group.finish();
+}

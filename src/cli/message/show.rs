@@ -1,0 +1,309 @@
+//! `ledgerq message show`: the history of one message, from the log, also while a broker runs.
+
+use clap::Args;
+use serde_json::Value as Json;
+
+use super::{
+    super::{
+        Exit, Failure, Output, complain,
+        log::{Object, Place},
+        output::{counted, rfc3339},
+    },
+    history::{Event, History, Standing, What},
+};
+use crate::{
+    codec,
+    config::Size,
+    log::{self, FindingKind, FrameView, VerifyReport},
+    store::{self, StoreError},
+    telemetry::Progress,
+    types::{Lineage, Lsn, MessageId, Sending, Timestamp, limits::PRIORITY_DEFAULT},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  ledgerq message show 00000000-0000-8000-a4c2-9d0c6f1b7e55 --data-dir /var/lib/ledgerq
+
+It reads the log and changes nothing. While a broker runs, what it writes at that moment may be
+there or not: ask again. What has no record is not shown: that a delay or a lease ended, or that the
+message expired.";
+
+/// Which message.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct ShowArgs {
+    /// The message's id, as `send` and `receive` print it
+    #[arg(value_name = "ID", value_parser = parse_id)]
+    id: u128,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// How far the log goes.
+struct Reach {
+    /// The first record that was read; `None` in a log without any.
+    first: Option<Lsn>,
+    /// The time of the last frame.
+    ends_at: Timestamp,
+}
+
+/// Reads a UUID in its usual form.
+fn parse_id(text: &str) -> Result<u128, String> {
+    let bad = || "it is not a message's id; write it as `send` prints it".to_owned();
+    let parts: Vec<&str> = text.split('-').collect();
+    if parts.iter().map(|part| part.len()).ne([8, 4, 4, 4, 12]) {
+        return Err(bad());
+    }
+    let digits = parts.concat();
+    if !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(bad());
+    }
+    u128::from_str_radix(&digits, 16).map_err(|_| bad())
+}
+
+pub(super) fn run(args: &ShowArgs, out: &mut Output) -> Result<(), Failure> {
+    let dir = &args.place.data_dir;
+    let readable = args.place.open_also_live()?;
+    let lineage = store::lineage_of(&*readable.disk).map_err(|error| {
+        let exit = match &error {
+            StoreError::IdentityDamaged { .. } => Exit::Corrupt,
+            _ => Exit::CannotStart,
+        };
+        Failure::start(exit, &error)
+    })?;
+    let Some(id) = MessageId::from_u128(lineage, args.id) else {
+        let line =
+            format!("the id is not of a message of {}: no broker of it gave it", dir.display());
+        return Err(Failure::new(Exit::Refused, line));
+    };
+    let mut history = History::of(id.seq());
+    let mut reach = Reach { first: None, ends_at: Timestamp::ZERO };
+    let mut bar = Progress::new("reading the log");
+    let report = log::verify(
+        &*readable.disk,
+        Some(lineage),
+        &mut |frame| take(&mut history, &mut reach, &frame),
+        &mut |at| bar.report(at.segments_done as u64, at.segments_total as u64),
+    );
+    bar.finish();
+    let report = report?;
+    if history.events.is_empty() {
+        let line = not_found(id, &reach, dir.display());
+        return Err(damage(&report, readable.is_live).unwrap_or(Failure::new(Exit::Refused, line)));
+    }
+    if out.is_json() {
+        objects(id, lineage, &history, &reach, readable.is_live, out)?;
+    } else {
+        text(id, lineage, &history, &reach, readable.is_live, out)?;
+    }
+    out.flush()?;
+    damage(&report, readable.is_live).map_or(Ok(()), Err)
+}
+
+fn take(history: &mut History, reach: &mut Reach, frame: &FrameView<'_>) -> Result<(), String> {
+    reach.first = reach.first.or(Some(frame.first_lsn));
+    reach.ends_at = frame.now;
+    let mut lsn = frame.first_lsn;
+    codec::decode_records(frame.records, &mut |record| {
+        history.record(lsn, frame.now, &record);
+        lsn = lsn.next();
+    })
+    .map_err(|error| error.to_string())
+}
+
+/// Damage by which events can be missing. What a broker is writing looks like damage as well, so
+/// there it is a word of caution.
+fn damage(report: &VerifyReport, is_live: bool) -> Option<Failure> {
+    let is_damage = |kind| matches!(kind, FindingKind::Corrupt | FindingKind::NewerFormat);
+    let found = report.findings.iter().find(|finding| is_damage(finding.kind))?;
+    let place = format!("{} at offset {}: {}", found.path, found.offset, found.found);
+    if is_live {
+        complain(&format!(
+            "{place}; the broker may just have written there; if it stays, end it and try \
+             `ledgerq log verify`"
+        ));
+        return None;
+    }
+    let line = format!("{place}; events may be missing; `ledgerq log verify` tells all");
+    Some(Failure::new(Exit::Corrupt, line))
+}
+
+fn not_found(id: MessageId, reach: &Reach, dir: impl std::fmt::Display) -> String {
+    let why = match reach.first {
+        None => "it has no records".to_owned(),
+        Some(first) => format!(
+            "it goes from LSN {first} to {}; what was before, and what is only on its way, is not \
+             in it",
+            rfc3339(reach.ends_at)
+        ),
+    };
+    format!("message {id} is not in the log of {dir}: {why}")
+}
+
+fn text(
+    id: MessageId,
+    lineage: Lineage,
+    history: &History,
+    reach: &Reach,
+    is_live: bool,
+    out: &mut Output,
+) -> std::io::Result<()> {
+    out.line(&format!("message {id}"))?;
+    let rows = history.events.iter().map(|event| {
+        let (name, details) = (name(&event.what).replace('_', " "), details(lineage, event));
+        [rfc3339(event.at), event.lsn.to_string(), name, details]
+    });
+    out.table(["AT", "LSN", "EVENT", ""], rows)?;
+    if !began(history) {
+        let first = reach.first.unwrap_or_default();
+        out.line(&format!("the log begins at LSN {first}; what was before is not in it"))?;
+    }
+    if let Some(standing) = history.standing() {
+        out.line(&at_the_end(&standing, reach.ends_at))?;
+    }
+    if is_live {
+        out.line("a broker runs: what it writes just now may be missing, or not be durable yet")?;
+    }
+    Ok(())
+}
+
+/// How the message stands, for people.
+fn at_the_end(standing: &Standing, ends_at: Timestamp) -> String {
+    let Standing { queue, receive_count, expires_at } = standing;
+    let received = counted(u64::from(*receive_count), "time", "times");
+    let expiry = match expires_at {
+        Some(at) if *at <= ends_at => {
+            format!("it has expired since {}, unless expiry is held", rfc3339(*at))
+        }
+        Some(at) => format!("it expires at {}", rfc3339(*at)),
+        None => "when it expires is not in the log".to_owned(),
+    };
+    format!(
+        "at the end of the log it is in {queue}, received {received}; {expiry} (expiry leaves no \
+         record)"
+    )
+}
+
+fn began(history: &History) -> bool {
+    let first = history.events.first();
+    first.is_some_and(|e| matches!(e.what, What::Sent { .. } | What::Arrived { .. }))
+}
+
+fn name(what: &What) -> &'static str {
+    match what {
+        What::Sent { .. } => "sent",
+        What::Arrived { .. } => "arrived",
+        What::Leased { .. } => "leased",
+        What::LeaseChanged { .. } => "lease_changed",
+        What::GivenUp => "given_up",
+        What::Returned { .. } => "returned",
+        What::Moved { .. } => "moved",
+        What::Redriven { .. } => "redriven",
+        What::Deleted => "deleted",
+        What::Purged { .. } => "purged",
+        What::QueueDeleted { .. } => "queue_deleted",
+    }
+}
+
+/// What there is to say of an event, name by name; the names carry their units.
+fn fields(lineage: Lineage, event: &Event) -> Vec<(&'static str, Json)> {
+    let id = |seq| Json::from(MessageId::new(lineage, seq).to_string());
+    let mut fields = match &event.what {
+        What::Sent { queue, sending } => sending_fields(queue, sending, event.at),
+        What::Arrived { task, from, queue, sending } => {
+            let mut fields = sending_fields(queue, sending, event.at);
+            fields.extend([("from_message_id", id(*from)), ("task_id", task.get().into())]);
+            fields
+        }
+        What::Leased { receive_count, until } => {
+            vec![("receive_count", (*receive_count).into()), ("until", rfc3339(*until).into())]
+        }
+        What::LeaseChanged { until } => vec![("until", rfc3339(*until).into())],
+        What::Returned { receive_count } => vec![("receive_count", (*receive_count).into())],
+        What::Moved { from, to } => {
+            vec![("from_queue", from.clone().into()), ("to_queue", to.clone().into())]
+        }
+        What::Redriven { task, to, queue } => vec![
+            ("to_message_id", id(*to)),
+            ("to_queue", queue.clone().into()),
+            ("task_id", task.get().into()),
+        ],
+        What::Purged { queue } | What::QueueDeleted { queue } => {
+            vec![("queue", queue.clone().into())]
+        }
+        What::GivenUp | What::Deleted => Vec::new(),
+    };
+    if event.in_transact {
+        fields.push(("in_transact", true.into()));
+    }
+    fields
+}
+
+fn sending_fields(queue: &str, sending: &Sending, now: Timestamp) -> Vec<(&'static str, Json)> {
+    let mut fields = vec![("queue", queue.into()), ("size_bytes", sending.size.into())];
+    if let Some(group) = &sending.group {
+        fields.push(("group", group.as_str().into()));
+    }
+    if sending.priority != PRIORITY_DEFAULT {
+        fields.push(("priority", sending.priority.into()));
+    }
+    if sending.ready_at > now {
+        fields.push(("ready_at", rfc3339(sending.ready_at).into()));
+    }
+    if let Some(at) = sending.expires_at {
+        fields.push(("expires_at", rfc3339(at).into()));
+    }
+    fields
+}
+
+/// `queue jobs, size 5B, until ...`
+fn details(lineage: Lineage, event: &Event) -> String {
+    let told = fields(lineage, event).into_iter().map(|(name, value)| {
+        let value = match (name, value) {
+            ("size_bytes", value) => Size(value.as_u64().unwrap_or_default()).to_string(),
+            (_, Json::String(text)) => text,
+            (_, value) => value.to_string(),
+        };
+        match name {
+            "in_transact" => "in a transact".to_owned(),
+            name => format!("{} {value}", name.trim_end_matches("_bytes").replace('_', " ")),
+        }
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn objects(
+    id: MessageId,
+    lineage: Lineage,
+    history: &History,
+    reach: &Reach,
+    is_live: bool,
+    out: &mut Output,
+) -> std::io::Result<()> {
+    let object = |event: &str, at: Timestamp, more: Vec<(&'static str, Json)>| {
+        let first: [(&str, Json); 3] = [
+            ("message_id", id.to_string().into()),
+            ("event", event.into()),
+            ("at", rfc3339(at).into()),
+        ];
+        let fields = first.into_iter().chain(more);
+        Object(fields.map(|(name, value)| (name.to_owned(), value)).collect())
+    };
+    for event in &history.events {
+        let mut more = vec![("lsn", event.lsn.get().into())];
+        more.extend(fields(lineage, event));
+        out.object(&object(name(&event.what), event.at, more))?;
+    }
+    let standing = history.standing();
+    let mut more: Vec<(&'static str, Json)> = vec![
+        ("present", standing.is_some().into()),
+        ("complete", began(history).into()),
+        ("broker_runs", is_live.into()),
+    ];
+    if let Some(Standing { queue, receive_count, expires_at }) = standing {
+        more.push(("queue", queue.into()));
+        more.push(("receive_count", receive_count.into()));
+        more.push(("expires_at", expires_at.map(rfc3339).into()));
+    }
+    out.object(&object("end_of_log", reach.ends_at, more))
+}

@@ -1,0 +1,4 @@
+//! The command line as a whole.
+
+mod lines;
+mod talks;
