@@ -123,10 +123,12 @@ fn a_tenant_is_noisy_above_a_tenth_of_the_messages_in_flight_and_not_at_it() {
     }
 }
 
-const NOISY: usize = limits::NOISY_IN_FLIGHT_MIN as usize;
+/// In-flight messages with which a tenant can be noisy.
+const NOISY: usize = 30;
 
 #[test]
 fn below_its_least_number_in_flight_no_tenant_is_noisy() {
+    assert_eq!(NOISY as u64, limits::NOISY_IN_FLIGHT_MIN);
     for (own, is_noisy) in [(NOISY - 1, false), (NOISY, true)] {
         let mut jobs = Jobs::new();
         for _ in 0..own {
@@ -148,6 +150,23 @@ fn among_ten_thousand_tenants_each_is_served_in_its_turn() {
         }
     }
     let received: Vec<u64> =
-        (0..30).flat_map(|_| jobs.receive(1000)).map(|seq| seq.get()).collect();
+        (0..30).flat_map(|_| jobs.receive(1000)).map(ledgerq::types::Seq::get).collect();
     assert_eq!(received, (1..=30_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn of_noisy_tenants_the_one_with_the_least_in_flight_goes_first() {
+    let mut jobs = Jobs::new();
+    for (tenant, count) in [("a", NOISY + 2), ("b", NOISY)] {
+        for _ in 0..count {
+            jobs.send(Some(tenant));
+        }
+        assert_eq!(jobs.receive(1000).len(), count);
+    }
+    let more: Vec<(Seq, Seq)> =
+        (0..4).map(|_| (jobs.send(Some("a")), jobs.send(Some("b")))).collect();
+    let [(a1, b1), (_, b2), (_, b3), _] = more[..] else { panic!("four pairs were sent") };
+    assert_eq!(jobs.receive(2), [b1, b2], "b has less in flight until it has as much");
+    let next = jobs.receive(2);
+    assert!(next == [a1, b3] || next == [b3, a1], "then either: {next:?}");
 }

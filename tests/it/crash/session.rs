@@ -308,14 +308,12 @@ impl Session {
             let pairs = numbers.iter().zip(outcomes);
             self.seqs.extend(pairs.filter_map(|(n, sent)| Some((*n, sent.as_ref().ok()?.seq))));
         }
-        let told = told(answer);
-        if let (Ask::Receive { queue }, Some((Told::Received(leases), refs))) = (ask, &told) {
-            let pairs = leases.iter().zip(refs);
+        let (told, refs) = told(answer);
+        if let (Ask::Receive { queue }, Told::Received(leases)) = (ask, &told) {
+            let pairs = leases.iter().zip(&refs);
             self.leases.extend(pairs.map(|(lease, at)| (*queue, lease.number, *at)));
         }
-        if let Some((told, _)) = told {
-            self.history.push(Event::Told { id, at: self.clock.now(), told });
-        }
+        self.history.push(Event::Told { id, at: self.clock.now(), told });
     }
 }
 
@@ -341,7 +339,7 @@ pub(super) fn start_and_empty(
                 let at = clock.now();
                 history.push(Event::Asked { id: next_ask, at, ask: Ask::Receive { queue } });
                 let answer = broker.ask(receive(queue, 1000, 12 * 3_600_000));
-                let (told, _) = told(answer.expect("it does not wait")).expect("it is a receive");
+                let (told, _) = told(answer.expect("it does not wait"));
                 let is_last = !matches!(&told, Told::Received(leases) if !leases.is_empty());
                 history.push(Event::Told { id: next_ask, at, told });
                 next_ask += 1;
@@ -365,12 +363,11 @@ pub(super) fn found(history: &[Event]) -> BTreeMap<Number, u32> {
     leases.flatten().map(|lease| (lease.number, lease.count)).collect()
 }
 
-fn told(answer: Answer) -> Option<(Told, Vec<LeaseRef>)> {
+fn told(answer: Answer) -> (Told, Vec<LeaseRef>) {
     let mut refs = Vec::new();
     let told = match answer.reply {
         Err(refused) => Told::Refused(refused.to_string()),
-        Ok(Reply::Done | Reply::Queue(_)) => Told::Done,
-        Ok(Reply::MoveStarted { .. }) => Told::Done,
+        Ok(Reply::Done | Reply::Queue(_) | Reply::MoveStarted { .. }) => Told::Done,
         Ok(Reply::Sent(outcomes)) => {
             assert!(outcomes.iter().all(Result::is_ok), "every entry is good");
             Told::Sent
@@ -398,7 +395,7 @@ fn told(answer: Answer) -> Option<(Told, Vec<LeaseRef>)> {
         }
         Ok(other) => panic!("answered with {other:?}"),
     };
-    Some((told, refs))
+    (told, refs)
 }
 
 fn lease(content: &Content) -> Lease {

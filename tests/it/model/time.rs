@@ -217,7 +217,9 @@ proptest! {
         ahead in 0..400_000_u64,
     ) {
         let mut rare = Told::new();
-        steps.iter().for_each(|step| rare.take(step));
+        for step in &steps {
+            rare.take(step);
+        }
         rare.state.advance(rare.now);
         let mut often = Told {
             state: State::new(state_settings()),

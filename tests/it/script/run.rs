@@ -90,7 +90,9 @@ impl Run {
         match call {
             Call::Delete { handles, .. } => handles.iter_mut().for_each(|text| self.handle(text)),
             Call::Change { entries, .. } => {
-                entries.iter_mut().for_each(|(text, _)| self.handle(text));
+                for (text, _) in entries {
+                    self.handle(text);
+                }
             }
             Call::Transact { steps } => {
                 for step in steps {

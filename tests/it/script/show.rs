@@ -41,7 +41,7 @@ pub(super) fn settings(queue: &str, settings: &QueueSettings) -> String {
         RedriveAllow::All => {}
         RedriveAllow::None => text.push_str(" allow=none"),
         RedriveAllow::Queues(names) => {
-            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = names.iter().map(ledgerq::types::QueueName::as_str).collect();
             let _ = write!(text, " allow={}", names.join(","));
         }
     }

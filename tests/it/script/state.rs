@@ -128,7 +128,7 @@ impl StateDriver {
                 }
                 Ok(Reply::Cancelled(outcomes))
             }
-            Command::Transact { steps } => self.transact(steps),
+            Command::Transact { steps } => self.transact(&steps),
             Command::Browse(browse) => {
                 let (messages, next) = self.state.browse(&browse)?;
                 Ok(Reply::Browsed { messages, next })
@@ -221,8 +221,8 @@ impl StateDriver {
         self.contents.insert(seq, content.expect("it was encoded just now"));
     }
 
-    fn transact(&mut self, steps: Vec<Step>) -> Answer {
-        let (record, outcomes) = self.state.decide_transact(&steps)?;
+    fn transact(&mut self, steps: &[Step]) -> Answer {
+        let (record, outcomes) = self.state.decide_transact(steps)?;
         for (step, outcome) in steps.iter().zip(&outcomes) {
             if let Step::Send { entry, .. } = step
                 && let StepOutcome::Sent(Sent { seq, is_duplicate: false }) = outcome

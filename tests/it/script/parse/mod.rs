@@ -107,7 +107,7 @@ fn queue_call(verb: &str, words: &mut Words<'_>) -> Call {
         "tasks" => {
             let count_max = count_max(words);
             let source = (!words.is_empty()).then(|| words.next("a queue"));
-            return Call::ListMoves { source, count_max };
+            Call::ListMoves { source, count_max }
         }
         "stop" => Call::CancelMove { task: words.next("a task") },
         "redrive" => start_move(words),
