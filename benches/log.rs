@@ -12,7 +12,7 @@ use ledgerq::{
     codec::{encode_head, encode_record},
     disk::{Disk, SimDisk},
     log::{self, Body, Draft, SEGMENTS_DIR, Settings, Writer},
-    types::{Lineage, QueueId, Record, Sending, Seq, Timestamp},
+    types::{Envelope, Lineage, QueueId, Record, Sending, Seq, Timestamp},
 };
 
 const BODIES: u64 = 64;
@@ -59,7 +59,7 @@ fn records() -> Vec<u8> {
 
 /// The draft of a frame, each body's checksum computed here as it is at the edge.
 fn draft(records: Vec<u8>, bodies: &[Bytes]) -> Draft {
-    let head = encode_head(&[]);
+    let head = encode_head(&Envelope::default());
     let body = |body: &Bytes| {
         let mut crc = crc32fast::Hasher::new();
         crc.update(&head);

@@ -1,7 +1,8 @@
 //! Exactly once from end to end: messages go through three queues, each step of theirs one
 //! transact, while the broker is killed again and again. At the end each is there once.
 //!
-//! `CHAIN_MESSAGES=100000 CHAIN_KILLS=50` is the long run. `CHAIN_SEED=...` repeats when kills fall.
+//! `CHAIN_MESSAGES=100000 CHAIN_KILLS=50` is the long run. `CHAIN_SEED=...` repeats when the kills
+//! fall.
 
 use std::{
     collections::BTreeMap,
@@ -148,8 +149,8 @@ impl Chain {
                     self.confirmed_count.fetch_add(count, Relaxed);
                 }
                 Ok(_) => {}
-                // A transact that was done and not confirmed is refused when its messages, which are
-                // gone, are not given out again: nothing is to be done about it.
+                // Nothing that was done without a confirmation is given out again, so no transact
+                // is about a message that is gone.
                 Err(Error::Refused(refusal)) if refusal.retry_after.is_none() => {
                     panic!("a transact was refused: {refusal}")
                 }
