@@ -29,7 +29,7 @@ use ledgerq::{
         message_service_server::{MessageService, MessageServiceServer},
     },
     server, state,
-    types::{Millis, QueueName, SettingsPatch},
+    types::{Millis, QueueName, SettingsPatch, limits},
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 use tonic::{Request, Response, Status, transport::Channel};
@@ -153,7 +153,10 @@ async fn serve_broker(directory: &Path) -> SocketAddr {
     let settings = start::Settings {
         segment_bytes: ledgerq::log::SEGMENT_BYTES_DEFAULT,
         tail_cache_bytes: 64 << 20,
-        state: state::Settings { in_flight_max: 120_000 },
+        state: state::Settings {
+            in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
+            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+        },
         owner: owner::Settings { idle_sync_after: Millis::new(20) },
         accept_clock: false,
     };

@@ -13,7 +13,7 @@ const SEQ: Seq = Seq::new(0x0304_0506);
 const UNTIL: Timestamp = Timestamp::from_millis(1_700_000_030_000);
 const NONCE: Nonce = Nonce::new(0x1122_3344_5566_7788);
 const TASK: TaskId = TaskId::new(0x0708);
-const DIGEST: Digest = Digest(0x00112233_44556677_8899aabb_ccddeeff);
+const DIGEST: Digest = Digest(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
 
 /// Those of the first version, in the order of its file.
 pub(super) fn first_records() -> Vec<(&'static str, Record)> {

@@ -79,8 +79,8 @@ fn a_chain_of_transacts_is_exactly_once_however_often_the_broker_is_killed() {
     }
     broker.line("serving");
     runtime.block_on(async {
-        let produced = timeout(PATIENCE, producer).await.expect("the producer has an end");
-        produced.expect("the producer saw what it may see");
+        let ended = timeout(PATIENCE, producer).await.expect("the producer has an end");
+        ended.expect("the producer saw what it may see");
         let arrived = timeout(PATIENCE * 5, chain.arrived(&broker.url())).await;
         let arrived = arrived.expect("all messages arrive");
         stop.send_replace(true);

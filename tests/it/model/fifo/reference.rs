@@ -154,7 +154,7 @@ impl Queue {
         while let Some((at, kind, seq)) = self.next_event().filter(|(at, _, _)| *at <= now) {
             match (kind, self.messages[&seq].phase) {
                 (0, Phase::InFlight(_)) => self.comes_back(seq, at),
-                (0, _) | (2, _) => self.set_phase(seq, Phase::Ready),
+                (0 | 2, _) => self.set_phase(seq, Phase::Ready),
                 _ => drop(self.remove(seq)),
             }
         }
