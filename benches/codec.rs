@@ -9,7 +9,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ledgerq::{
     codec::{decode_payload, decode_records, encode_head, encode_record},
-    types::{Attribute, AttributeValue, Nonce, QueueId, Record, Seq, Timestamp},
+    types::{Attribute, AttributeValue, Envelope, Nonce, QueueId, Record, Sending, Seq, Timestamp},
 };
 
 /// As many messages as one frame often has under load; each is sent, leased and deleted.
@@ -20,8 +20,7 @@ criterion_group!(benches, one_record, a_frame_of_records, payload_heads);
 criterion_main!(benches);
 
 fn sent(seq: u64) -> Record {
-    let (queue, seq) = (QueueId::new(7), Seq::new(seq));
-    Record::MessageSent { queue, seq, ready_at: NOW, size: 1024 }
+    Record::MessageSent(Sending::plain(QueueId::new(7), Seq::new(seq), NOW, 1024))
 }
 
 fn frame() -> Vec<Record> {
@@ -88,9 +87,10 @@ fn payload_heads(c: &mut Criterion) {
     let mut group = c.benchmark_group("codec");
     group.throughput(Throughput::Elements(1));
     for (name, attributes) in [("no attributes", &three[..0]), ("3 attributes", &three[..])] {
-        let payload = Bytes::from([&encode_head(attributes)[..], &[b'x'; 1024]].concat());
+        let envelope = Envelope { attributes: attributes.to_vec(), ..Envelope::default() };
+        let payload = Bytes::from([&encode_head(&envelope)[..], &[b'x'; 1024]].concat());
         group.bench_function(format!("encode the head of a payload with {name}"), |b| {
-            b.iter(|| encode_head(black_box(attributes)));
+            b.iter(|| encode_head(black_box(&envelope)));
         });
         group.bench_function(format!("decode a payload with {name}"), |b| {
             b.iter(|| decode_payload(black_box(&payload)).expect("it was just encoded"));

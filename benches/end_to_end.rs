@@ -29,7 +29,7 @@ use ledgerq::{
         message_service_server::{MessageService, MessageServiceServer},
     },
     server, state,
-    types::{Millis, QueueName, SettingsPatch},
+    types::{Millis, QueueName, SettingsPatch, limits},
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 use tonic::{Request, Response, Status, transport::Channel};
@@ -50,7 +50,8 @@ impl MessageService for Nothing {
         &self,
         request: Request<v1::SendRequest>,
     ) -> Result<Response<v1::SendResponse>, Status> {
-        let sent = v1::SentMessage { message_id: "00000000-0000-8000-8000-000000000000".into() };
+        let message_id = "00000000-0000-8000-8000-000000000000".into();
+        let sent = v1::SentMessage { message_id, sequence_number: 1, duplicate: false };
         let result = v1::SendResult { result: Some(v1::send_result::Result::Sent(sent)) };
         let results = vec![result; request.into_inner().entries.len()];
         Ok(Response::new(v1::SendResponse { results }))
@@ -75,6 +76,34 @@ impl MessageService for Nothing {
         _: Request<v1::ChangeVisibilityRequest>,
     ) -> Result<Response<v1::ChangeVisibilityResponse>, Status> {
         Ok(Response::new(v1::ChangeVisibilityResponse::default()))
+    }
+
+    async fn cancel_scheduled(
+        &self,
+        _: Request<v1::CancelScheduledRequest>,
+    ) -> Result<Response<v1::CancelScheduledResponse>, Status> {
+        Ok(Response::new(v1::CancelScheduledResponse::default()))
+    }
+
+    async fn transact(
+        &self,
+        _: Request<v1::TransactRequest>,
+    ) -> Result<Response<v1::TransactResponse>, Status> {
+        Ok(Response::new(v1::TransactResponse::default()))
+    }
+
+    async fn peek(
+        &self,
+        _: Request<v1::PeekRequest>,
+    ) -> Result<Response<v1::PeekResponse>, Status> {
+        Ok(Response::new(v1::PeekResponse::default()))
+    }
+
+    async fn get_message(
+        &self,
+        _: Request<v1::GetMessageRequest>,
+    ) -> Result<Response<v1::GetMessageResponse>, Status> {
+        Ok(Response::new(v1::GetMessageResponse::default()))
     }
 }
 
@@ -104,7 +133,8 @@ fn main() {
 }
 
 /// One caller waits for the wire and for the disk, one after the other: it can reach no more than
-/// both together leave. All three are taken twice in turn, since disks change from second to second.
+/// both together leave. All three are taken twice in turn, since disks change from one second to the
+/// next.
 fn one_caller(runtime: &Runtime, directory: &Path, server: SocketAddr, null: SocketAddr) {
     for _ in 0..2 {
         let disk = measure_disk(directory);
@@ -153,7 +183,10 @@ async fn serve_broker(directory: &Path) -> SocketAddr {
     let settings = start::Settings {
         segment_bytes: ledgerq::log::SEGMENT_BYTES_DEFAULT,
         tail_cache_bytes: 64 << 20,
-        state: state::Settings { in_flight_max: 120_000 },
+        state: state::Settings {
+            in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
+            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+        },
         owner: owner::Settings { idle_sync_after: Millis::new(20) },
         accept_clock: false,
     };

@@ -12,7 +12,7 @@ use ledgerq::{
     codec::{encode_head, encode_record},
     disk::{Disk, SimDisk},
     log::{self, Body, Draft, SEGMENTS_DIR, Settings, Writer},
-    types::{Lineage, QueueId, Record, Seq, Timestamp},
+    types::{Envelope, Lineage, QueueId, Record, Sending, Seq, Timestamp},
 };
 
 const BODIES: u64 = 64;
@@ -49,14 +49,17 @@ fn records() -> Vec<u8> {
     let mut records = Vec::new();
     for seq in (1..=BODIES).map(Seq::new) {
         let (queue, ready_at) = (QueueId::new(1), Timestamp::ZERO);
-        encode_record(&Record::MessageSent { queue, seq, ready_at, size: 1024 }, &mut records);
+        encode_record(
+            &Record::MessageSent(Sending::plain(queue, seq, ready_at, 1024)),
+            &mut records,
+        );
     }
     records
 }
 
 /// The draft of a frame, each body's checksum computed here as it is at the edge.
 fn draft(records: Vec<u8>, bodies: &[Bytes]) -> Draft {
-    let head = encode_head(&[]);
+    let head = encode_head(&Envelope::default());
     let body = |body: &Bytes| {
         let mut crc = crc32fast::Hasher::new();
         crc.update(&head);

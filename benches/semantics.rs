@@ -133,7 +133,9 @@ fn blocked_group(c: &mut Criterion) {
     assert_eq!(model.receive(1).len(), 1);
     (0..BLOCKED_DEPTH).for_each(|_| model.send("blocked"));
     let names: Vec<String> = (0..100_000).map(|group| format!("g{group}")).collect();
-    names.iter().for_each(|name| model.send(name));
+    for name in &names {
+        model.send(name);
+    }
     let mut turn = names.iter().cycle();
     let name = "send, receive, delete beside a million in a blocked group and 100000 groups";
     benches.bench_function(name, |b| {

@@ -11,7 +11,8 @@ use ledgerq::{
     broker::Handle,
     state::{DeleteDecision, Settings, State},
     types::{
-        DeleteMode, LeaseRef, Millis, Nonce, QueueName, Record, SendEntry, SettingsPatch, Timestamp,
+        DeleteMode, Envelope, LeaseRef, Millis, Nonce, QueueName, ReceiveOptions, Record,
+        SendEntry, SettingsPatch, Timestamp,
     },
 };
 
@@ -31,14 +32,14 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let payload = Handle::payload(&[], Bytes::from(vec![b'x'; 1024]));
+        let payload = Handle::payload(&Envelope::default(), Bytes::from(vec![b'x'; 1024]));
         let queue = QueueName::parse("bench").expect("a good name");
-        Self { queue, entry: SendEntry { payload, delay: None } }
+        Self { queue, entry: SendEntry { payload, ..SendEntry::default() } }
     }
 
     /// The state when so many messages wait.
     fn state(&self, backlog: u64) -> State {
-        let mut state = State::new(Settings { in_flight_max: LEASES });
+        let mut state = State::new(Settings { in_flight_max: LEASES, deduplication_ids_max: 1 });
         state.advance(NOW);
         let created = state.decide_create(&self.queue, &SettingsPatch::default());
         apply(&mut state, &created.expect("a good queue").expect("a new queue"));
@@ -49,15 +50,19 @@ impl Model {
     }
 
     fn send(&self, state: &mut State) {
-        let sent = state.decide_send(&self.queue, &self.entry).expect("it is taken");
-        apply(state, &sent);
+        let seq = state.next_seq();
+        let sent = state.decide_send(&self.queue, &self.entry, seq).expect("it is taken");
+        apply(state, &sent.record().expect("it is no duplicate"));
     }
 
     fn receive(&self, state: &mut State, count_max: usize, nonce: Nonce) -> Vec<Record> {
-        let leased = state.decide_receive(&self.queue, count_max, None, nonce);
-        let leased = leased.expect("there is room in flight");
-        for record in &leased {
-            apply(state, record);
+        let options = ReceiveOptions::new(count_max);
+        let receiving = state.begin_receive(&self.queue, &options, nonce);
+        let mut receiving = receiving.expect("there is room in flight");
+        let mut leased = Vec::new();
+        while let Some(record) = state.decide_receive(&mut receiving) {
+            apply(state, &record);
+            leased.push(record);
         }
         leased
     }

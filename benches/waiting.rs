@@ -28,7 +28,7 @@ use ledgerq::{
     disk::RealDisk,
     entropy::SystemEntropy,
     state,
-    types::{Millis, QueueName, SendEntry, SettingsPatch},
+    types::{Envelope, Millis, QueueName, ReceiveOptions, SendEntry, SettingsPatch, limits},
 };
 use tokio::runtime::Runtime;
 
@@ -138,8 +138,9 @@ fn send_all(runtime: &Runtime, broker: &Broker, count: u64) {
 async fn send(handle: Handle, sizes: Vec<u64>) {
     for size in sizes {
         // A buffer of its own for each body, as requests bring them.
-        let payload = || Handle::payload(&[], Bytes::from(vec![b'x'; BODY_BYTES]));
-        let entries = (0..size).map(|_| SendEntry { payload: payload(), delay: None }).collect();
+        let payload = || Handle::payload(&Envelope::default(), Bytes::from(vec![b'x'; BODY_BYTES]));
+        let entries =
+            (0..size).map(|_| SendEntry { payload: payload(), ..SendEntry::default() }).collect();
         let sent = handle.send(queue(), entries).await.expect("the queue is there");
         assert!(sent.iter().all(Result::is_ok), "every message is taken");
     }
@@ -150,7 +151,7 @@ fn restart(directory: &Path) {
     let runtime = Runtime::new().expect("a runtime can be made");
     let watch = Stopwatch::start();
     let broker = start_broker(directory);
-    let delivery = runtime.block_on(broker.handle().receive(queue(), 1, None, None));
+    let delivery = runtime.block_on(broker.handle().receive(queue(), ReceiveOptions::new(1), None));
     let delivery = delivery.expect("the queue is there");
     let message = delivery.messages.first();
     assert_eq!(message.is_some(), messages() > 0, "what was sent is there");
@@ -165,7 +166,10 @@ fn start_broker(directory: &Path) -> Broker {
     let settings = start::Settings {
         segment_bytes: ledgerq::log::SEGMENT_BYTES_DEFAULT,
         tail_cache_bytes: 0,
-        state: state::Settings { in_flight_max: 120_000 },
+        state: state::Settings {
+            in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
+            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+        },
         owner: owner::Settings { idle_sync_after: Millis::new(20) },
         accept_clock: false,
     };

@@ -7,7 +7,7 @@ use crate::{
     types::{
         Attribute, Browse, CancelOutcome, Command, DeleteMode, DeleteOutcome, LeaseRef, Millis,
         MoveSpec, QueueName, Record, Rejection, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
-        StepOutcome, TaskId, Timestamp, Unit, limits::ENTRIES_MAX,
+        StepOutcome, TaskId, Timestamp, limits::ENTRIES_MAX,
     },
 };
 
@@ -28,10 +28,7 @@ impl<W: Waiter> Owner<W> {
             if self.batch.has_records() {
                 return Some(Request { command, waiter });
             }
-            let (value, unit) = (bytes, Unit::Bytes);
-            let refused =
-                Rejection::OutOfRange { field: "request", value, min: 0, max: bytes_max, unit };
-            self.hold(waiter, Err(refused));
+            self.hold(waiter, Err(Rejection::RequestTooLarge { bytes, bytes_max }));
             return None;
         }
         match command {

@@ -71,7 +71,7 @@ impl State {
                 is_next(seq_bound, self.next_seq)
             }
             Record::MessageSent(ref sending) => self.admits_sending(sending, self.next_seq),
-            Record::MessageLeased { queue, seq, .. } => self.is_ready(self.known(queue)?, seq),
+            Record::MessageLeased { queue, seq, .. } => Self::is_ready(self.known(queue)?, seq),
             Record::MessageMoved { queue, seq, target } => {
                 self.known(target)?;
                 let touched = self.known(queue)?.touched.get(&seq);
@@ -137,7 +137,7 @@ impl State {
         is_next(sending.seq, next)
     }
 
-    fn is_ready(&self, queue: &Queue, seq: Seq) -> Result<(), Inadmissible> {
+    fn is_ready(queue: &Queue, seq: Seq) -> Result<(), Inadmissible> {
         let is_ready = match queue.touched.get(&seq) {
             Some(touched) => matches!(touched.phase, Phase::Ready { .. }),
             None => queue.lanes.front_slot(seq).is_some(),

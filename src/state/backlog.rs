@@ -127,7 +127,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_behaves_like_an_ordered_set(steps in prop::collection::vec((0..6_u8, 0..3000_u64), 1..400)) {
+        fn it_behaves_like_an_ordered_set(
+            steps in prop::collection::vec((0..6_u8, 0..3000_u64), 1..400),
+        ) {
             let (mut backlog, mut set, mut next) = (Backlog::default(), BTreeSet::new(), 1);
             for (step, number) in steps {
                 match step {
@@ -139,12 +141,16 @@ mod tests {
                     3 => for _ in 0..number % 300 {
                         prop_assert_eq!(backlog.pop_front().map(|w| w.seq.get()), set.pop_first());
                     },
-                    4 => prop_assert_eq!(backlog.remove(Seq::new(number)).is_some(), set.remove(&number)),
+                    4 => {
+                        let removed = backlog.remove(Seq::new(number)).is_some();
+                        prop_assert_eq!(removed, set.remove(&number));
+                    }
                     _ => prop_assert_eq!(backlog.pop_back().map(|w| w.seq.get()), set.pop_last()),
                 }
                 prop_assert_eq!(backlog.len(), set.len() as u64);
                 prop_assert_eq!(backlog.front().map(|w| w.seq.get()), set.first().copied());
-                let after: Vec<u64> = backlog.after(Seq::new(number)).take(5).map(|w| w.seq.get()).collect();
+                let after = backlog.after(Seq::new(number)).take(5);
+                let after: Vec<u64> = after.map(|waiting| waiting.seq.get()).collect();
                 let expected: Vec<u64> = set.range(number + 1..).take(5).copied().collect();
                 prop_assert_eq!(after, expected);
             }

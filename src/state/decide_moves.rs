@@ -68,15 +68,10 @@ impl State {
             return Err("the source queue was deleted".to_owned());
         };
         let Some(ready) = source.ready(seq) else { return Ok(None) };
-        let target = match task.target.or(ready.came_from) {
-            Some(target) => target,
-            None => {
-                return Err(
-                    "a message was sent to the queue itself and came from no other; name a \
-                            target queue"
-                        .to_owned(),
-                );
-            }
+        let Some(target) = task.target.or(ready.came_from) else {
+            return Err("a message was sent to the queue itself and came from no other; name a \
+                        target queue"
+                .to_owned());
         };
         let Some(target) = self.queues.get(&target) else {
             return Err("a queue that messages were to go to was deleted".to_owned());

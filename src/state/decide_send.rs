@@ -44,8 +44,8 @@ impl State {
             _ => return Err(Rejection::MessageTooLarge { queue: name.clone(), bytes, bytes_max }),
         };
         let ready_at = self.ready_at(queue, entry)?;
-        self.check_kind(queue, entry)?;
-        let deduplication = self.duplicate_key(queue, entry)?;
+        Self::check_kind(queue, entry)?;
+        let deduplication = Self::duplicate_key(queue, entry)?;
         if let Some(first) = deduplication.and_then(|digest| queue.window.get(digest)) {
             return Ok(SendDecision::Duplicate(first));
         }
@@ -106,7 +106,7 @@ impl State {
         Ok(Some(self.now.after(time_to_live)))
     }
 
-    fn check_kind(&self, queue: &Queue, entry: &SendEntry) -> Result<(), Rejection> {
+    fn check_kind(queue: &Queue, entry: &SendEntry) -> Result<(), Rejection> {
         let priority = u64::from(entry.priority());
         in_range("priority", priority, 0, u64::from(PRIORITY_MAX), Unit::Count)?;
         if !queue.name.is_fifo() {
@@ -124,7 +124,7 @@ impl State {
     }
 
     /// By what the message's duplicates are known, in the scope that holds.
-    fn duplicate_key(&self, queue: &Queue, entry: &SendEntry) -> Result<Option<Digest>, Rejection> {
+    fn duplicate_key(queue: &Queue, entry: &SendEntry) -> Result<Option<Digest>, Rejection> {
         let by_content = queue.settings.content_deduplication;
         let given = entry.deduplication.filter(|given| !given.from_content || by_content);
         match given {

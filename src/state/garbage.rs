@@ -57,11 +57,10 @@ impl Garbage {
         {
             // A backlog of one block costs as much as a block.
             blocks -= 1;
-            if !backlog.discard(blocks.max(1)) {
-                self.backlogs.pop_front();
-            } else {
+            if backlog.discard(blocks.max(1)) {
                 break;
             }
+            self.backlogs.pop_front();
         }
         if let Some((queue, touched)) = self.touched.last_mut() {
             for _ in 0..TOUCHED_MAX {

@@ -207,6 +207,17 @@ pub enum Rejection {
         /// Its id.
         task: TaskId,
     },
+    /// A request is larger than one frame of the log, which has at most a quarter of a segment.
+    #[error(
+        "the request needs {bytes} bytes of the log and a frame has at most {bytes_max}: split it, or \
+         run the broker with larger segments"
+    )]
+    RequestTooLarge {
+        /// What it needs.
+        bytes: u64,
+        /// What a frame has.
+        bytes_max: u64,
+    },
     /// More requests or bytes are under way than the broker holds.
     #[error("the broker has {what} under way, which is its limit; try again")]
     Overloaded {

@@ -7,6 +7,7 @@ use super::{
 
 /// The answer to a command that was not refused. Lists hold one item for each entry, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a queue is told far less often than a message")]
 pub enum Reply {
     /// Nothing but that it is done.
     Done,

@@ -185,6 +185,9 @@ fn kind(rejection: &Rejection) -> Kind {
         }
         Rejection::MoveTaskRunning { .. } => Kind::of(FailedPrecondition, "MOVE_TASK_RUNNING"),
         Rejection::MoveTaskNotFound { .. } => Kind::of(NotFound, "MOVE_TASK_NOT_FOUND"),
+        Rejection::RequestTooLarge { .. } => {
+            Kind::of(tonic::Code::InvalidArgument, "REQUEST_TOO_LARGE")
+        }
         Rejection::Overloaded { .. } => {
             Kind::exhausted("OVERLOADED", "requests under way", OVERLOADED_RETRY)
         }

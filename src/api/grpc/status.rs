@@ -76,6 +76,9 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
         Rejection::MessageTooLarge { bytes, bytes_max, .. } => {
             vec![("bytes", bytes.to_string()), ("bytes_max", bytes_max.to_string())]
         }
+        Rejection::RequestTooLarge { bytes, bytes_max } => {
+            vec![("bytes", bytes.to_string()), ("bytes_max", bytes_max.to_string())]
+        }
         Rejection::TooManyInFlight { in_flight_max, .. } => {
             vec![("in_flight_max", in_flight_max.to_string())]
         }
@@ -146,6 +149,7 @@ fn resource(rejection: &Rejection) -> Option<(&'static str, String)> {
         | Rejection::LeaseStale
         | Rejection::MessageNotFound
         | Rejection::LeaseTooLong { .. }
+        | Rejection::RequestTooLarge { .. }
         | Rejection::Overloaded { .. }
         | Rejection::DiskFull
         | Rejection::ShuttingDown
@@ -206,6 +210,7 @@ mod tests {
             Rejection::MoveTaskRunning { queue },
             Rejection::MoveTaskNotFound { task: TaskId::new(7) },
             Rejection::Overloaded { what: "10 requests".into() },
+            Rejection::RequestTooLarge { bytes: 2000, bytes_max: 1024 },
             Rejection::DiskFull,
             Rejection::ShuttingDown,
             Rejection::Unknown,
@@ -251,6 +256,7 @@ mod tests {
             FailedPrecondition MOVE_TASK_RUNNING "" never
             NotFound MOVE_TASK_NOT_FOUND "" never
             ResourceExhausted OVERLOADED "" 0.100s
+            InvalidArgument REQUEST_TOO_LARGE "" never
             ResourceExhausted DISK_FULL "" 5s
             Unavailable SHUTTING_DOWN "" 1s
             Unknown OUTCOME_UNKNOWN "" never

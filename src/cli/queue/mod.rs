@@ -170,7 +170,7 @@ async fn list(
         }
     }
     if !rows.is_empty() {
-        to.out.table(show::HEADER, rows)?;
+        show::table(to, rows)?;
     }
     Ok(())
 }

@@ -11,8 +11,22 @@ use crate::{
     types::{Millis, QueueSettings, RedriveAllow},
 };
 
-/// What a row of a list has.
-pub(super) const HEADER: [&str; 6] = ["QUEUE", "READY", "DELAYED", "IN FLIGHT", "OLDEST", "PAUSED"];
+/// What stands for nothing that is paused.
+const NOT_PAUSED: &str = "-";
+
+/// A table of queues, with a column of what is paused if anything is.
+pub(super) fn table(to: &mut Session, rows: Vec<[String; 6]>) -> std::io::Result<()> {
+    let header = ["QUEUE", "READY", "DELAYED", "IN FLIGHT", "OLDEST", "PAUSED"];
+    if rows.iter().any(|[.., paused]| paused != NOT_PAUSED) {
+        return to.out.table(header, rows);
+    }
+    let rows = rows.into_iter().map(without_last);
+    to.out.table(without_last(header), rows)
+}
+
+fn without_last<T>([name, ready, delayed, in_flight, oldest, _]: [T; 6]) -> [T; 5] {
+    [name, ready, delayed, in_flight, oldest]
+}
 
 pub(super) fn row(queue: &Queue) -> [String; 6] {
     let counts = &queue.counts;
@@ -87,7 +101,7 @@ fn dead_letters(settings: &QueueSettings) -> String {
 
 fn paused(queue: &Queue) -> &'static str {
     match (queue.sends_paused, queue.receives_paused) {
-        (false, false) => "-",
+        (false, false) => NOT_PAUSED,
         (true, false) => "sends",
         (false, true) => "receives",
         (true, true) => "sends, receives",

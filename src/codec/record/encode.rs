@@ -101,7 +101,9 @@ fn put_fields(record: &Record, out: &mut Vec<u8>) {
             out.put_u128_le(attempt.0);
             out.put_u64_le(nonce.get());
             put::count(out, seqs.len());
-            seqs.iter().for_each(|seq| out.put_u64_le(seq.get()));
+            for seq in seqs {
+                out.put_u64_le(seq.get());
+            }
         }
         Record::AttemptRepeated { queue, attempt, until } => {
             out.put_u64_le(queue.get());
@@ -110,7 +112,9 @@ fn put_fields(record: &Record, out: &mut Vec<u8>) {
         }
         Record::Transacted { records } => {
             put::count(out, records.len());
-            records.iter().for_each(|record| encode_record(record, out));
+            for record in records {
+                encode_record(record, out);
+            }
         }
         Record::MoveStarted { .. }
         | Record::MessageRedriven { .. }
@@ -125,9 +129,13 @@ fn put_move(record: &Record, out: &mut Vec<u8>) {
             out.put_u64_le(task.get());
             out.put_u64_le(source.get());
             put::presence(out, target.as_ref());
-            target.iter().for_each(|target| out.put_u64_le(target.get()));
+            if let Some(target) = target {
+                out.put_u64_le(target.get());
+            }
             put::presence(out, rate_max.as_ref());
-            rate_max.iter().for_each(|rate| out.put_u32_le(*rate));
+            if let Some(rate) = rate_max {
+                out.put_u32_le(*rate);
+            }
             put_filter(filter, out);
         }
         Record::MessageRedriven { task, seq, sending } => {
@@ -153,11 +161,17 @@ fn put_move(record: &Record, out: &mut Vec<u8>) {
 
 fn put_filter(filter: &MoveFilter, out: &mut Vec<u8>) {
     put::presence(out, filter.group.as_ref());
-    filter.group.iter().for_each(|group| put::text(out, group.as_str()));
+    if let Some(group) = &filter.group {
+        put::text(out, group.as_str());
+    }
     put::presence(out, filter.age_min.as_ref());
-    filter.age_min.iter().for_each(|age| out.put_u64_le(age.get()));
+    if let Some(age) = &filter.age_min {
+        out.put_u64_le(age.get());
+    }
     put::presence(out, filter.attribute.as_ref());
-    filter.attribute.iter().for_each(|attribute| put::attribute(out, attribute));
+    if let Some(attribute) = &filter.attribute {
+        put::attribute(out, attribute);
+    }
 }
 
 fn put_message(queue: QueueId, seq: Seq, out: &mut Vec<u8>) {
@@ -179,7 +193,13 @@ fn put_sending(sending: &Sending, out: &mut Vec<u8>) {
         | flag(sending.deduplication.is_some(), HAS_DEDUPLICATION);
     out.put_u8(flags);
     out.put_u8(sending.priority);
-    sending.expires_at.iter().for_each(|at| out.put_u64_le(at.as_millis()));
-    sending.group.iter().for_each(|group| put::text(out, group.as_str()));
-    sending.deduplication.iter().for_each(|digest| out.put_u128_le(digest.0));
+    if let Some(at) = &sending.expires_at {
+        out.put_u64_le(at.as_millis());
+    }
+    if let Some(group) = &sending.group {
+        put::text(out, group.as_str());
+    }
+    if let Some(digest) = &sending.deduplication {
+        out.put_u128_le(digest.0);
+    }
 }

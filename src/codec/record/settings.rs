@@ -48,7 +48,9 @@ pub(super) fn put_settings(settings: &QueueSettings, out: &mut Vec<u8>) {
         RedriveAllow::Queues(names) => {
             out.put_u8(ALLOW_QUEUES);
             put::count(out, names.len());
-            names.iter().for_each(|name| put::text(out, name.as_str()));
+            for name in names {
+                put::text(out, name.as_str());
+            }
         }
     }
     out.put_u8(u8::from(settings.content_deduplication));

@@ -23,7 +23,7 @@ use crate::{
 /// All message groups of one queue.
 #[derive(Default)]
 pub(in crate::state) struct Groups {
-    groups: Slab<Group>,
+    lanes: Slab<Group>,
     by_id: HashMap<GroupId, Lane, BuildHasherDefault<DefaultHasher>>,
     /// Groups whose first message can be delivered, in turn.
     rotation: BTreeMap<Turn, Lane>,
@@ -76,16 +76,14 @@ impl Group {
 impl Groups {
     pub(super) fn enter(&mut self, group: Option<&GroupId>) -> Lane {
         let group = group.expect("a message of a FIFO queue has a group");
-        let lane = match self.by_id.get(group) {
-            Some(lane) => *lane,
-            None => {
-                let number =
-                    self.groups.insert(Group { id: Some(group.clone()), ..Group::default() });
-                let lane = Lane(u32::try_from(number).expect("far less than four billion groups"));
-                self.by_id.insert(group.clone(), lane);
-                lane
-            }
-        };
+        let known = self.by_id.get(group).copied();
+        let lane = known.unwrap_or_else(|| {
+            let made = Group { id: Some(group.clone()), ..Group::default() };
+            let number = self.lanes.insert(made);
+            let lane = Lane(u32::try_from(number).expect("far less than four billion groups"));
+            self.by_id.insert(group.clone(), lane);
+            lane
+        });
         self.group_mut(lane).message_count += 1;
         lane
     }
@@ -94,7 +92,7 @@ impl Groups {
         let group = self.group_mut(lane);
         group.message_count -= 1;
         if group.message_count == 0 {
-            let group = self.groups.remove(lane.0 as usize);
+            let group = self.lanes.remove(lane.0 as usize);
             debug_assert_eq!(group.turn, None, "an empty group has nothing to deliver");
             if let Some(id) = &group.id {
                 self.by_id.remove(id);
@@ -103,7 +101,7 @@ impl Groups {
     }
 
     pub(super) fn group(&self, lane: Lane) -> Option<&GroupId> {
-        self.groups.get(lane.0 as usize)?.id.as_ref()
+        self.lanes.get(lane.0 as usize)?.id.as_ref()
     }
 
     pub(super) fn lane_of(&self, group: &GroupId) -> Option<Lane> {
@@ -120,7 +118,7 @@ impl Groups {
     }
 
     pub(super) fn front_waiting(&self, lane: Lane) -> Option<&Waiting> {
-        self.groups.get(lane.0 as usize)?.waiting.front()
+        self.lanes.get(lane.0 as usize)?.waiting.front()
     }
 
     /// Whether a receive would find a message.
@@ -136,13 +134,13 @@ impl Groups {
         touched: &BTreeMap<Seq, Touched>,
     ) -> Option<(Lane, Seq)> {
         if let Some((lane, seq)) = last
-            && let Some(group) = self.groups.get(lane.0 as usize)
+            && let Some(group) = self.lanes.get(lane.0 as usize)
             && let Some(next) = group.deliverable(seq, touched)
         {
             return Some((lane, next));
         }
         let lane = *self.rotation.values().next()?;
-        let first = self.groups[lane.0 as usize].deliverable(Seq::default(), touched)?;
+        let first = self.lanes[lane.0 as usize].deliverable(Seq::default(), touched)?;
         Some((lane, first))
     }
 
@@ -156,7 +154,7 @@ impl Groups {
     }
 
     pub(super) fn remove_waiting(&mut self, lane: Lane, seq: Seq) -> Option<Waiting> {
-        let group = self.groups.get_mut(lane.0 as usize)?;
+        let group = self.lanes.get_mut(lane.0 as usize)?;
         let front = group.waiting.front().map(|front| front.seq);
         let waiting =
             if front == Some(seq) { group.waiting.pop_front() } else { group.waiting.remove(seq) }?;
@@ -177,7 +175,7 @@ impl Groups {
     /// Puts the group into the rotation, behind all others, or takes it out, as its first message
     /// says now. Due after every change of the group.
     pub(in crate::state) fn refresh(&mut self, lane: Lane, touched: &BTreeMap<Seq, Touched>) {
-        let Some(group) = self.groups.get_mut(lane.0 as usize) else { return };
+        let Some(group) = self.lanes.get_mut(lane.0 as usize) else { return };
         let is_deliverable = group.deliverable(Seq::default(), touched).is_some();
         match (group.turn, is_deliverable) {
             (None, true) => {
@@ -224,10 +222,10 @@ impl Groups {
     /// lane of each.
     pub(in crate::state) fn delay_again(&mut self, now: Timestamp, delay: Millis) -> Vec<Lane> {
         let mut lanes = Vec::new();
-        let all: Vec<usize> = self.groups.iter().map(|(number, _)| number).collect();
+        let all: Vec<usize> = self.lanes.iter().map(|(number, _)| number).collect();
         for number in all {
             let lane = Lane(u32::try_from(number).expect("far less than four billion groups"));
-            let group = &mut self.groups[number];
+            let group = &mut self.lanes[number];
             let front = group.waiting.front().map(|front| front.seq);
             while let Some(last) = group.waiting.back().copied()
                 && last.sent_at.after(delay) > now
@@ -242,7 +240,7 @@ impl Groups {
     }
 
     pub(super) fn each_backlog(&self, visit: &mut dyn FnMut(Slot, &Backlog)) {
-        for (number, group) in &self.groups {
+        for (number, group) in &self.lanes {
             let lane = Lane(u32::try_from(number).expect("far less than four billion groups"));
             visit(slot(lane), &group.waiting);
         }
@@ -251,12 +249,12 @@ impl Groups {
     /// Empties everything; what waited, to be freed at leisure.
     pub(in crate::state) fn take_all(&mut self) -> VecDeque<Backlog> {
         let taken = std::mem::take(self);
-        taken.groups.into_iter().map(|(_, group)| group.waiting).collect()
+        taken.lanes.into_iter().map(|(_, group)| group.waiting).collect()
     }
 
     /// That the rotation holds exactly the groups whose first message can be delivered.
     pub(in crate::state) fn check_all(&self, touched: &BTreeMap<Seq, Touched>) {
-        for (number, group) in &self.groups {
+        for (number, group) in &self.lanes {
             let is_deliverable = group.deliverable(Seq::default(), touched).is_some();
             assert_eq!(group.turn.is_some(), is_deliverable, "a group waits for its turn or not");
             let turn = group.turn.and_then(|turn| self.rotation.get(&turn));
@@ -266,11 +264,11 @@ impl Groups {
     }
 
     fn group_mut(&mut self, lane: Lane) -> &mut Group {
-        &mut self.groups[lane.0 as usize]
+        &mut self.lanes[lane.0 as usize]
     }
 
     fn front_changed(&mut self, lane: Lane, before: Option<Seq>) {
-        let now = self.groups[lane.0 as usize].waiting.front().map(|front| front.seq);
+        let now = self.lanes[lane.0 as usize].waiting.front().map(|front| front.seq);
         if now == before {
             return;
         }

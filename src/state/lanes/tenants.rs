@@ -27,7 +27,7 @@ use crate::{
 /// All tenants of one queue.
 #[derive(Default)]
 pub(in crate::state) struct Tenants {
-    tenants: Slab<Tenant>,
+    lanes: Slab<Tenant>,
     by_group: BTreeMap<Option<GroupId>, Lane>,
     /// For each priority, the highest first: who has messages that can be received, in turn.
     rotations: BTreeMap<Reverse<u8>, BTreeMap<Turn, Lane>>,
@@ -76,15 +76,14 @@ impl Stock {
 
 impl Tenants {
     pub(super) fn enter(&mut self, group: Option<&GroupId>) -> Lane {
-        let lane = match self.by_group.get(&group.cloned()) {
-            Some(lane) => *lane,
-            None => {
-                let tenant = Tenant { group: group.cloned(), ..Tenant::default() };
-                let lane = lane(self.tenants.insert(tenant));
-                self.by_group.insert(group.cloned(), lane);
-                lane
-            }
-        };
+        let group = group.cloned();
+        let known = self.by_group.get(&group).copied();
+        let lane = known.unwrap_or_else(|| {
+            let tenant = Tenant { group: group.clone(), ..Tenant::default() };
+            let lane = lane(self.lanes.insert(tenant));
+            self.by_group.insert(group, lane);
+            lane
+        });
         self.tenant(lane).message_count += 1;
         lane
     }
@@ -93,13 +92,13 @@ impl Tenants {
         let tenant = self.tenant(lane);
         tenant.message_count -= 1;
         if tenant.message_count == 0 {
-            let tenant = self.tenants.remove(lane.0 as usize);
+            let tenant = self.lanes.remove(lane.0 as usize);
             self.by_group.remove(&tenant.group);
         }
     }
 
     pub(super) fn group(&self, lane: Lane) -> Option<&GroupId> {
-        self.tenants.get(lane.0 as usize)?.group.as_ref()
+        self.lanes.get(lane.0 as usize)?.group.as_ref()
     }
 
     pub(super) fn lane_of(&self, group: &GroupId) -> Option<Lane> {
@@ -116,7 +115,7 @@ impl Tenants {
     }
 
     pub(super) fn front_waiting(&self, slot: Slot) -> Option<&Waiting> {
-        self.tenants.get(slot.lane.0 as usize)?.stocks.get(&slot.priority)?.backlog.front()
+        self.lanes.get(slot.lane.0 as usize)?.stocks.get(&slot.priority)?.backlog.front()
     }
 
     /// The message that a receive takes next.
@@ -125,11 +124,11 @@ impl Tenants {
         let quiet = rotation.values().find(|lane| !self.is_noisy(**lane));
         let least = || rotation.values().min_by_key(|lane| self.in_flight(**lane));
         let lane = quiet.or_else(least)?;
-        self.tenants[lane.0 as usize].stocks.get(priority)?.head()
+        self.lanes[lane.0 as usize].stocks.get(priority)?.head()
     }
 
     fn in_flight(&self, lane: Lane) -> u64 {
-        self.tenants[lane.0 as usize].in_flight_count
+        self.lanes[lane.0 as usize].in_flight_count
     }
 
     fn is_noisy(&self, lane: Lane) -> bool {
@@ -168,7 +167,7 @@ impl Tenants {
     }
 
     pub(super) fn remove_waiting(&mut self, at: Slot, seq: Seq) -> Option<Waiting> {
-        let tenant = self.tenants.get_mut(at.lane.0 as usize)?;
+        let tenant = self.lanes.get_mut(at.lane.0 as usize)?;
         let stock = tenant.stocks.get_mut(&at.priority)?;
         let is_front = stock.backlog.front().is_some_and(|front| front.seq == seq);
         let waiting = if is_front { stock.backlog.pop_front() } else { stock.backlog.remove(seq) }?;
@@ -187,7 +186,7 @@ impl Tenants {
     pub(in crate::state) fn leased(&mut self, at: Slot) {
         self.tenant(at.lane).in_flight_count += 1;
         self.in_flight_count += 1;
-        let tenant = &mut self.tenants[at.lane.0 as usize];
+        let tenant = &mut self.lanes[at.lane.0 as usize];
         let Some(stock) = tenant.stocks.get_mut(&at.priority) else { return };
         if let Some(rotation) = self.rotations.get_mut(&Reverse(at.priority))
             && rotation.len() > 1
@@ -205,7 +204,7 @@ impl Tenants {
     }
 
     pub(super) fn each_backlog(&self, visit: &mut dyn FnMut(Slot, &Backlog)) {
-        for (lane_no, tenant) in &self.tenants {
+        for (lane_no, tenant) in &self.lanes {
             for (priority, stock) in &tenant.stocks {
                 visit(Slot { lane: lane(lane_no), priority: *priority }, &stock.backlog);
             }
@@ -215,17 +214,17 @@ impl Tenants {
     /// Empties everything; what waited, to be freed at leisure.
     pub(in crate::state) fn take_all(&mut self) -> VecDeque<Backlog> {
         let taken = std::mem::take(self);
-        let stocks = taken.tenants.into_iter().flat_map(|(_, tenant)| tenant.stocks);
+        let stocks = taken.lanes.into_iter().flat_map(|(_, tenant)| tenant.stocks);
         stocks.map(|(_, stock)| stock.backlog).collect()
     }
 
     fn tenant(&mut self, lane: Lane) -> &mut Tenant {
-        &mut self.tenants[lane.0 as usize]
+        &mut self.lanes[lane.0 as usize]
     }
 
     /// The stock of a slot, in the rotation from when it is made.
     fn stock(&mut self, slot: Slot) -> &mut Stock {
-        let tenant = &mut self.tenants[slot.lane.0 as usize];
+        let tenant = &mut self.lanes[slot.lane.0 as usize];
         tenant.stocks.entry(slot.priority).or_insert_with(|| {
             let rotation = self.rotations.entry(Reverse(slot.priority)).or_default();
             let turn = Turn::behind(rotation.last_key_value().map(|(turn, _)| *turn));
@@ -236,7 +235,7 @@ impl Tenants {
 
     /// Takes a stock that is empty out of the rotation.
     fn tidy(&mut self, slot: Slot) {
-        let tenant = &mut self.tenants[slot.lane.0 as usize];
+        let tenant = &mut self.lanes[slot.lane.0 as usize];
         if tenant.stocks.get(&slot.priority).is_none_or(|stock| !stock.is_empty()) {
             return;
         }

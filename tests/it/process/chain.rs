@@ -1,7 +1,8 @@
 //! Exactly once from end to end: messages go through three queues, each step of theirs one
 //! transact, while the broker is killed again and again. At the end each is there once.
 //!
-//! `CHAIN_MESSAGES=100000 CHAIN_KILLS=50` is the long run. `CHAIN_SEED=...` repeats when kills fall.
+//! `CHAIN_MESSAGES=100000 CHAIN_KILLS=50` is the long run. `CHAIN_SEED=...` repeats when the kills
+//! fall.
 
 use std::{
     collections::BTreeMap,
@@ -79,8 +80,8 @@ fn a_chain_of_transacts_is_exactly_once_however_often_the_broker_is_killed() {
     }
     broker.line("serving");
     runtime.block_on(async {
-        let produced = timeout(PATIENCE, producer).await.expect("the producer has an end");
-        produced.expect("the producer saw what it may see");
+        let ended = timeout(PATIENCE, producer).await.expect("the producer has an end");
+        ended.expect("the producer saw what it may see");
         let arrived = timeout(PATIENCE * 5, chain.arrived(&broker.url())).await;
         let arrived = arrived.expect("all messages arrive");
         stop.send_replace(true);
@@ -148,8 +149,8 @@ impl Chain {
                     self.confirmed_count.fetch_add(count, Relaxed);
                 }
                 Ok(_) => {}
-                // A transact that was done and not confirmed is refused when its messages, which are
-                // gone, are not given out again: nothing is to be done about it.
+                // Nothing that was done without a confirmation is given out again, so no transact
+                // is about a message that is gone.
                 Err(Error::Refused(refusal)) if refusal.retry_after.is_none() => {
                     panic!("a transact was refused: {refusal}")
                 }

@@ -31,8 +31,8 @@ fn a_queue_is_made_shown_changed_emptied_and_deleted() {
             $ queue create jobs --visibility-timeout 1m
             created jobs
             $ queue list
-            QUEUE  READY  DELAYED  IN FLIGHT  OLDEST  PAUSED
-            jobs   0      0        0          -       -
+            QUEUE  READY  DELAYED  IN FLIGHT  OLDEST
+            jobs   0      0        0          -
             $ queue show jobs
             queue               jobs
             kind                standard

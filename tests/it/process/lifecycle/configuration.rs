@@ -114,7 +114,7 @@ fn a_file_that_is_wrong() {
                 `segment_byte`, expected one of `data_dir`, `grpc_listen`, `tls_cert`,
                 `tls_key`, `segment_bytes`, `idle_sync_after`, `tail_cache_bytes`,
                 `requests_max`, `polls_max`, `requests_bytes_max`, `in_flight_max`,
-                `drain_timeout`, `log`, `log_format`
+                `deduplication_ids_max`, `drain_timeout`, `log`, `log_format`
         "#]],
     );
     check(
