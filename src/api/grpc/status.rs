@@ -73,10 +73,8 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
             vec![("value", value.to_string()), ("min", min.to_string()), ("max", max.to_string())]
         }
         Rejection::QueueAlreadyExists { setting, .. } => vec![("setting", (*setting).to_owned())],
-        Rejection::MessageTooLarge { bytes, bytes_max, .. } => {
-            vec![("bytes", bytes.to_string()), ("bytes_max", bytes_max.to_string())]
-        }
-        Rejection::RequestTooLarge { bytes, bytes_max } => {
+        Rejection::MessageTooLarge { bytes, bytes_max, .. }
+        | Rejection::RequestTooLarge { bytes, bytes_max } => {
             vec![("bytes", bytes.to_string()), ("bytes_max", bytes_max.to_string())]
         }
         Rejection::TooManyInFlight { in_flight_max, .. } => {

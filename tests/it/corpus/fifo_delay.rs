@@ -15,7 +15,7 @@ fn a_delay_of_its_own_is_refused_and_none_is_taken() {
         expect![[r#"
             created jobs.fifo
             refused: delay is not for queue jobs.fifo: a FIFO queue has one delay for all its messages: the queue's
-            refused: delay is not for queue jobs.fifo: a FIFO queue has one delay for all its messages: the queue's
+            refused: deliver_at is not for queue jobs.fifo: a FIFO queue has one delay for all its messages: the queue's
             sent m1
             received m1 r1 count=1
         "#]],
