@@ -133,8 +133,8 @@ fn main() {
 }
 
 /// One caller waits for the wire and for the disk, one after the other: it can reach no more than
-/// both together leave. All three are taken twice in turn, since disks change from one second to the
-/// next.
+/// both together leave. All three are taken twice in turn, since disks change from one second to
+/// the next.
 fn one_caller(runtime: &Runtime, directory: &Path, server: SocketAddr, null: SocketAddr) {
     for _ in 0..2 {
         let disk = measure_disk(directory);

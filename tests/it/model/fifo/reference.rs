@@ -296,7 +296,8 @@ impl Model {
         received
     }
 
-    /// The next of the group that was taken from last, else the first of the group whose turn it is.
+    /// The next of the group that was taken from last, else the first of the group whose turn it
+    /// is.
     fn choose(&mut self, is_dead: bool, last: Option<Seq>) -> Option<Seq> {
         let queue = self.queue(is_dead);
         if let Some(last) = last {
