@@ -10,7 +10,7 @@ use crate::{
         sim::{Counter, Fault, Faults, keep_none, keep_random},
     },
     log::{
-        Draft, SECTOR_BYTES,
+        Draft, LogError, SECTOR_BYTES,
         frame::{FrameHeader, MARK},
         le::{salted_crc, short},
         position::Chain,
@@ -111,7 +111,9 @@ fn check_every_cut(make: impl Fn() -> TestLog, draft: &Draft, write_at: u64) {
     let (_, frame_at, end) = cut(make(), draft.clone(), 0);
     let length = usize::try_from(end - write_at).expect("small");
     let mut whole_count = 0;
-    for count in 0..=length {
+    let page = usize::try_from(frame_at - write_at).expect("small");
+    // Most of the header's page are zeros on zeros: there it is all the same.
+    for count in (0..=length).filter(|count| *count >= page || count % 2048 < 70) {
         let name = format!("{count} of {length} bytes");
         let (disk, ..) = cut(make(), draft.clone(), count);
         let killed = start(&disk.kill()).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -120,8 +122,8 @@ fn check_every_cut(make: impl Fn() -> TestLog, draft: &Draft, write_at: u64) {
         assert!(killed.frames.iter().eq(expected), "{name}");
         whole_count += usize::from(is_there);
         assert!(is_there || count < length, "{name}: the frame was written whole");
-        let any = count > usize::try_from(frame_at - write_at).expect("small");
-        assert_eq!(killed.report.torn_tails.len(), usize::from(any && !is_there), "{name}");
+        let is_torn = count > page && !is_there;
+        assert_eq!(killed.report.torn_tails.len(), usize::from(is_torn), "{name}");
         if count % 7 != 0 && count + 70 < length {
             continue;
         }
@@ -181,9 +183,13 @@ fn no_flipped_bit_makes_the_last_frame_torn() {
         for (offset, bit) in (place.offset..end).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let damaged = disk.snapshot();
             flip(&damaged, &segment(1), offset, bit);
-            let Ok(started) = start(&damaged) else {
-                assert_eq!(refusal(&damaged).1, place.offset, "byte {offset}, bit {bit}");
-                continue;
+            let started = match start(&damaged) {
+                Ok(started) => started,
+                Err(LogError::Corrupt { offset: told, .. }) => {
+                    assert_eq!(told, place.offset, "byte {offset}, bit {bit}");
+                    continue;
+                }
+                Err(error) => panic!("byte {offset}, bit {bit}: {error}"),
             };
             assert_eq!(started.frames, written, "byte {offset}, bit {bit}");
             assert_eq!(started.report.blemished.len(), 1, "byte {offset}, bit {bit}");
