@@ -2,26 +2,26 @@
 //!
 //! Segments are zero before they are used, and a write of one frame is cut short in two ways.
 //!
-//! * **The power goes.** A disk writes sectors of 512 bytes whole or not at all, in any order. So at
-//!   least one sector is left zero that would have been filled, and the frame's own header says
+//! * **The power goes.** A disk writes sectors of 512 bytes whole or not at all, in any order. So
+//!   at least one sector is left zero that would have been filled, and the frame's own header says
 //!   which it would have left zero.
 //! * **The process ends.** A prefix is left in the page cache, which the next start makes durable.
 //!   It may end in the middle of a sector, and then no sector tells. *(A kill 700 bytes into the
-//!   write of a frame whose end lies in the second sector: all CRCs but the header's are wrong, each
-//!   sector has bytes, and the start was refused for ever, although nothing was acknowledged.)* But
-//!   it lacks the end of the frame: its mark is zero. If it ends within the header, everything
-//!   behind the header is zero.
+//!   write of a frame whose end lies in the second sector: records or a body lack their CRC,
+//!   each sector has bytes, and the start was refused for ever, although nothing was
+//!   acknowledged.)* But it lacks the end of the frame: its mark is zero. If it ends within the
+//!   header, everything behind the header is zero.
 //!
 //! If the power goes before a prefix is durable, some of its sectors are zero as well; neither its
 //! mark nor what lies behind it was ever filled, so the same two signs hold.
 //!
 //! **Damage is never taken for either**, unless it zeroes what was written. A whole frame of
-//! version 2 has the mark for its last byte, and at least there it is not zero behind its header; one
-//! of version 1 has records there, whose first byte is never zero. A flipped bit does not make the
-//! mark zero, which has four bits, nor does damage anywhere else. So a zero mark under a whole
+//! version 2 has the mark for its last byte, and at least there it is not zero behind its header;
+//! one of version 1 has records there, whose first byte is never zero. A flipped bit does not make
+//! the mark zero, which has four bits, nor does damage anywhere else. So a zero mark under a whole
 //! header, or nothing but zeros behind a damaged one, is a frame that was never written to its end,
-//! or a medium that zeroed the end of the last frame, which nothing proves yet. The header's version
-//! is under its CRC: no damage makes a frame of version 1 lack a mark.
+//! or a medium that zeroed the end of the last frame, which nothing proves yet. The header's
+//! version is under its CRC: no damage makes a frame of version 1 lack a mark.
 
 use super::{
     SECTOR_BYTES,
