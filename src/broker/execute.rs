@@ -7,14 +7,15 @@ use crate::{
     types::{
         Attribute, Browse, CancelOutcome, Command, DeleteMode, DeleteOutcome, LeaseRef, Millis,
         MoveSpec, QueueName, Record, Rejection, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
-        StepOutcome, TaskId, Timestamp, limits::ENTRIES_MAX,
+        StepOutcome, TaskId, Timestamp,
+        limits::{ENTRIES_MAX, ID_CHARS_MAX},
     },
 };
 
 /// The most bytes of one record about a lease.
 pub(super) const RECORD_BYTES_MAX: u64 = 64;
-/// The most bytes of one record that accepts a message.
-const SEND_RECORD_BYTES_MAX: u64 = 256;
+/// The most bytes of one record that accepts a message, apart from its group's id.
+const SEND_RECORD_BYTES_MAX: u64 = 96;
 /// The most bytes of a record about a queue or a task, apart from words of the operator's own.
 const QUEUE_RECORD_BYTES_MAX: u64 = 2560;
 
@@ -27,6 +28,12 @@ impl<W: Waiter> Owner<W> {
         if bytes > bytes_max {
             if self.batch.has_records() {
                 return Some(Request { command, waiter });
+            }
+            if let Command::Move { task, looked_to, more, .. } = command {
+                // Sent when frames were larger: it stays, and the task goes on without it.
+                tracing::warn!(%task, bytes, bytes_max, "a message is too large to be moved");
+                self.moved(task, Vec::new(), looked_to, more);
+                return None;
             }
             self.hold(waiter, Err(Rejection::RequestTooLarge { bytes, bytes_max }));
             return None;
@@ -50,8 +57,8 @@ impl<W: Waiter> Owner<W> {
     /// The size of the frame if the command were in it, at most.
     fn frame_bytes_with(&self, command: &Command) -> u64 {
         let leases = |count: usize| self.batch.frame_bytes(0, 0, count as u64 * RECORD_BYTES_MAX);
-        let sends = |count: usize| {
-            let records = count as u64 * SEND_RECORD_BYTES_MAX;
+        let sends = |count: usize, groups: usize| {
+            let records = count as u64 * SEND_RECORD_BYTES_MAX + groups as u64;
             self.batch.frame_bytes(count, command.payload_bytes(), records)
         };
         match command {
@@ -72,9 +79,20 @@ impl<W: Waiter> Owner<W> {
                 let words = spec.filter.attribute.as_ref().map_or(0, Attribute::bytes);
                 self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX + words)
             }
-            Command::Send { entries, .. } => sends(entries.len()),
-            Command::Transact { steps } => sends(steps.len()),
-            Command::Move { messages, .. } => sends(messages.len() + 1),
+            Command::Send { entries, .. } => {
+                sends(entries.len(), entries.iter().map(group_bytes).sum())
+            }
+            Command::Transact { steps } => {
+                let sent = steps.iter().filter_map(|step| match step {
+                    Step::Send { entry, .. } => Some(group_bytes(entry)),
+                    Step::Delete { .. } | Step::ChangeVisibility { .. } => None,
+                });
+                sends(steps.len() + 1, sent.sum())
+            }
+            Command::Move { messages, .. } => {
+                let heads = messages.iter().map(|(_, payload)| payload.head.len());
+                sends(messages.len(), heads.map(|head| head.min(ID_CHARS_MAX)).sum())
+            }
             Command::Receive { options, .. } => leases(self.receive_count_max(options.count_max)),
             Command::Delete { leases: given, .. } | Command::Return { leases: given } => {
                 leases(given.len())
@@ -283,4 +301,8 @@ impl<W: Waiter> Owner<W> {
         }
         Ok(Reply::MoveCancelling { moved_count })
     }
+}
+
+fn group_bytes(entry: &SendEntry) -> usize {
+    entry.group.as_ref().map_or(0, |group| group.as_str().len())
 }

@@ -18,6 +18,8 @@ use crate::{
 
 /// Messages that a task without a rate looks at in one step.
 const STEP_COUNT_MAX: usize = 250;
+/// About the most bytes of what goes with a message, and of its record.
+const ENVELOPE_BYTES: u64 = 512;
 /// Steps in a second of a task with a rate.
 const STEPS_PER_S: u32 = 10;
 
@@ -111,7 +113,10 @@ impl<W: Waiter> Owner<W> {
     fn next_step(&mut self, task: TaskId) -> Option<MoveRead> {
         let rate = self.state.move_rate(task);
         let count = rate.map_or(STEP_COUNT_MAX, |rate| (rate / STEPS_PER_S).max(1) as usize);
+        // What goes with a message counts beside its size, so a frame holds a step in any case.
         let bytes_max = self.log.frame_bytes_max() / 4;
+        let fitting = usize::try_from(bytes_max / ENVELOPE_BYTES).unwrap_or(usize::MAX);
+        let count = count.min(fitting.max(1));
         let after = self.mover.tasks.get(&task)?.looked_to;
         let candidates = self.state.move_candidates(task, after, count, bytes_max)?;
         let progress = self.mover.tasks.get_mut(&task)?;

@@ -48,6 +48,10 @@ impl State {
     }
 
     fn end_life(&mut self, at: Timestamp, id: QueueId, seq: Seq) -> bool {
+        if self.retention_held {
+            // Its deadline is made anew when retention is released.
+            return false;
+        }
         let Some(queue) = self.queues.get_mut(&id) else { return false };
         let of_touched = queue.touched.get(&seq).and_then(|touched| touched.expires_at);
         let of_untouched = queue.mortal.get(&seq).map(|(expires_at, _)| *expires_at);
@@ -108,6 +112,17 @@ impl State {
         let ids: Vec<QueueId> = self.queues.keys().copied().collect();
         for id in ids {
             self.schedule_retention(id);
+            self.schedule_lives(id);
+        }
+    }
+
+    /// Sees to it that the end of each message's own time to live is among the deadlines.
+    fn schedule_lives(&mut self, id: QueueId) {
+        let Some(queue) = self.queues.get(&id) else { return };
+        let touched = queue.touched.iter().filter_map(|(seq, t)| Some((*seq, t.expires_at?)));
+        let untouched = queue.mortal.iter().map(|(seq, (at, _))| (*seq, *at));
+        for (seq, at) in touched.chain(untouched) {
+            self.deadlines.insert(at, Due::Expiry(id, seq));
         }
     }
 

@@ -106,7 +106,9 @@ impl State {
             }
             Phase::Ready { .. } => {}
         }
-        if let Some(at) = touched.expires_at {
+        if let Some(at) = touched.expires_at
+            && !self.retention_held
+        {
             assert!(self.deadlines.contains(at, Due::Expiry(id, seq)), "its life will end");
         }
     }

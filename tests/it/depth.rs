@@ -140,6 +140,27 @@ fn a_task_that_is_killed_in_the_middle_leaves_each_message_in_exactly_one_queue(
 }
 
 #[test]
+fn a_task_moves_what_several_small_frames_hold() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    for name in ["one.fifo", "other.fifo"] {
+        ask(&mut broker, commands::create(name)).expect("a good queue");
+    }
+    let count = 300;
+    for id in 0..count {
+        let group = format!("{id:0>100}");
+        let sent = commands::send("one.fifo", in_group(&group, id));
+        ask(&mut broker, sent).expect("a good message");
+    }
+    let (source, target) = (queue("one.fifo"), Some(queue("other.fifo")));
+    let spec = MoveSpec { source, target, rate_max: None, filter: MoveFilter::default() };
+    ask(&mut broker, Command::StartMove { spec, dry_run: false }).expect("it starts");
+    broker.advance(Millis::from_secs(1));
+    assert_eq!(counts(&mut broker, "one.fifo"), (0, 0, 0));
+    assert_eq!(counts(&mut broker, "other.fifo"), (count as u64, 0, 0));
+}
+
+#[test]
 fn a_filter_of_any_size_is_kept_or_refused() {
     let (disk, clock) = (SimDisk::new(), ToldClock::new());
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");

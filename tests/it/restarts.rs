@@ -3,7 +3,7 @@
 use ledgerq::{
     broker::start::{CLOCK_JUMP_MAX, Settings},
     disk::{SimDisk, sim::keep_none},
-    types::{Command, Millis, Reply, SettingsPatch},
+    types::{Command, Millis, Reply, SendEntry, SettingsPatch},
 };
 
 use crate::{
@@ -46,6 +46,32 @@ fn a_start_far_in_the_future_keeps_every_message_until_an_operator_agrees() {
     let settings = Settings { accept_clock: true, ..small_settings() };
     let mut broker = SimBroker::start(settings, &disk, &clock, 4).expect("it starts");
     assert_eq!(ready(&mut broker), 0, "an operator agreed");
+}
+
+#[test]
+fn a_time_to_live_is_held_like_retention() {
+    let clock = ToldClock::new();
+    let disk = SimDisk::new();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    for body in ["a", "b"] {
+        let time_to_live = Some(Millis::from_secs(60));
+        let entry = SendEntry { time_to_live, ..commands::entry(body) };
+        broker.ask(commands::send("jobs", entry)).expect("it is answered");
+    }
+    broker.ask(commands::receive("jobs", 1, None)).expect("it is answered");
+    let disk = disk.kill();
+    clock.set(clock.now().after(CLOCK_JUMP_MAX).after(Millis::new(1)));
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    broker.advance(Millis::from_secs(3600));
+    assert_eq!(ready(&mut broker), 2, "the clock may be wrong");
+    broker.owner().state().check_all();
+
+    let disk = disk.kill();
+    let settings = Settings { accept_clock: true, ..small_settings() };
+    let mut broker = SimBroker::start(settings, &disk, &clock, 3).expect("it starts");
+    assert_eq!(ready(&mut broker), 0, "an operator agreed");
+    broker.owner().state().check_all();
 }
 
 #[test]
