@@ -18,6 +18,8 @@ mod fairness;
 mod fifo_delay;
 /// Message groups of FIFO queues.
 mod groups;
+/// Returns, polls, handles and purges in message groups.
+mod groups_and_leases;
 /// What a queue tells of its messages, and what a restart leaves of leases: all of it.
 mod lasting;
 /// Visibility timeouts: their start, their change, their end.
@@ -28,6 +30,8 @@ mod lifetimes;
 mod limits;
 /// Move tasks.
 mod moves;
+/// What becomes of the queues and messages of move tasks.
+mod moves_and_queues;
 /// Pausing sends and receives.
 mod pauses;
 /// Long polls.
@@ -38,6 +42,8 @@ mod priorities;
 mod purge;
 /// Names, creation, settings, listing, deletion.
 mod queues;
+/// What a redrive policy may say, and what goes with dead letters.
+mod redrive_policies;
 /// How long messages are kept.
 mod retention;
 /// Receives whose reply never reaches the client: the message returns as it was.
