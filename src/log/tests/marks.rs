@@ -54,7 +54,7 @@ pub(super) fn frame_of_version_1(draft: &Draft, offset: u64, salt: u32, chain: C
 }
 
 /// A segment in use that ends with such a frame, where the next begins, and what was written.
-fn log_of_version_1(last: Draft) -> (SimDisk, u64, Vec<Content>) {
+fn log_of_version_1(last: &Draft) -> (SimDisk, u64, Vec<Content>) {
     let mut log = new_log();
     log.append(tick(1)).expect("nothing fails");
     let mut bytes = log.disk.file(&segment(1)).expect("durable");
@@ -178,7 +178,7 @@ fn no_flipped_bit_makes_the_last_frame_torn() {
     let written = start(&disk).expect("whole").frames;
     let mark = disk.file(&segment(1)).expect("durable")[usize::try_from(end - 1).expect("small")];
     assert_eq!(mark, MARK);
-    for (disk, end, written) in [(disk, end, written), log_of_version_1(last())] {
+    for (disk, end, written) in [(disk, end, written), log_of_version_1(&last())] {
         let mut blemished_count = 0;
         for (offset, bit) in (place.offset..end).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let damaged = disk.snapshot();
@@ -233,7 +233,7 @@ fn a_zeroed_end_and_other_damage_is_torn_only_while_no_later_frame_is_there() {
 
 #[test]
 fn frames_of_version_1_are_read_and_judged_by_their_sectors_alone() {
-    let (disk, end, written) = log_of_version_1(last());
+    let (disk, end, written) = log_of_version_1(&last());
     let started = start(&disk).expect("whole");
     assert_eq!(started.frames, written);
     assert!(started.report.blemished.is_empty());

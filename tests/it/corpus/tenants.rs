@@ -62,68 +62,8 @@ fn a_quiet_tenant_goes_before_a_noisy_one() {
          receive jobs max=4          # three of the quiet one, and then the noisy one",
         expect![[r#"
             created jobs
-            sent m1
-            sent m2
-            sent m3
-            sent m4
-            sent m5
-            sent m6
-            sent m7
-            sent m8
-            sent m9
-            sent m10
-            sent m11
-            sent m12
-            sent m13
-            sent m14
-            sent m15
-            sent m16
-            sent m17
-            sent m18
-            sent m19
-            sent m20
-            sent m21
-            sent m22
-            sent m23
-            sent m24
-            sent m25
-            sent m26
-            sent m27
-            sent m28
-            sent m29
-            sent m30
-            sent m31
-            sent m32
-            received m1 r1 count=1
-            received m2 r2 count=1
-            received m3 r3 count=1
-            received m4 r4 count=1
-            received m5 r5 count=1
-            received m6 r6 count=1
-            received m7 r7 count=1
-            received m8 r8 count=1
-            received m9 r9 count=1
-            received m10 r10 count=1
-            received m11 r11 count=1
-            received m12 r12 count=1
-            received m13 r13 count=1
-            received m14 r14 count=1
-            received m15 r15 count=1
-            received m16 r16 count=1
-            received m17 r17 count=1
-            received m18 r18 count=1
-            received m19 r19 count=1
-            received m20 r20 count=1
-            received m21 r21 count=1
-            received m22 r22 count=1
-            received m23 r23 count=1
-            received m24 r24 count=1
-            received m25 r25 count=1
-            received m26 r26 count=1
-            received m27 r27 count=1
-            received m28 r28 count=1
-            received m29 r29 count=1
-            received m30 r30 count=1
+            sent m1 to m32
+            received m1 to m30 r1 to r30 count=1
             sent m33
             sent m34
             sent m35
@@ -146,67 +86,8 @@ fn with_29_in_flight_a_tenant_is_quiet() {
          receive jobs max=2",
         expect![[r#"
             created jobs
-            sent m1
-            sent m2
-            sent m3
-            sent m4
-            sent m5
-            sent m6
-            sent m7
-            sent m8
-            sent m9
-            sent m10
-            sent m11
-            sent m12
-            sent m13
-            sent m14
-            sent m15
-            sent m16
-            sent m17
-            sent m18
-            sent m19
-            sent m20
-            sent m21
-            sent m22
-            sent m23
-            sent m24
-            sent m25
-            sent m26
-            sent m27
-            sent m28
-            sent m29
-            sent m30
-            sent m31
-            sent m32
-            received m1 r1 count=1
-            received m2 r2 count=1
-            received m3 r3 count=1
-            received m4 r4 count=1
-            received m5 r5 count=1
-            received m6 r6 count=1
-            received m7 r7 count=1
-            received m8 r8 count=1
-            received m9 r9 count=1
-            received m10 r10 count=1
-            received m11 r11 count=1
-            received m12 r12 count=1
-            received m13 r13 count=1
-            received m14 r14 count=1
-            received m15 r15 count=1
-            received m16 r16 count=1
-            received m17 r17 count=1
-            received m18 r18 count=1
-            received m19 r19 count=1
-            received m20 r20 count=1
-            received m21 r21 count=1
-            received m22 r22 count=1
-            received m23 r23 count=1
-            received m24 r24 count=1
-            received m25 r25 count=1
-            received m26 r26 count=1
-            received m27 r27 count=1
-            received m28 r28 count=1
-            received m29 r29 count=1
+            sent m1 to m32
+            received m1 to m29 r1 to r29 count=1
             sent m33
             sent m34
             sent m35
@@ -227,86 +108,8 @@ fn a_noisy_tenant_is_never_locked() {
          receive jobs max=10",
         expect![[r#"
             created jobs
-            sent m1
-            sent m2
-            sent m3
-            sent m4
-            sent m5
-            sent m6
-            sent m7
-            sent m8
-            sent m9
-            sent m10
-            sent m11
-            sent m12
-            sent m13
-            sent m14
-            sent m15
-            sent m16
-            sent m17
-            sent m18
-            sent m19
-            sent m20
-            sent m21
-            sent m22
-            sent m23
-            sent m24
-            sent m25
-            sent m26
-            sent m27
-            sent m28
-            sent m29
-            sent m30
-            sent m31
-            sent m32
-            sent m33
-            sent m34
-            sent m35
-            sent m36
-            sent m37
-            sent m38
-            sent m39
-            sent m40
-            received m1 r1 count=1
-            received m2 r2 count=1
-            received m3 r3 count=1
-            received m4 r4 count=1
-            received m5 r5 count=1
-            received m6 r6 count=1
-            received m7 r7 count=1
-            received m8 r8 count=1
-            received m9 r9 count=1
-            received m10 r10 count=1
-            received m11 r11 count=1
-            received m12 r12 count=1
-            received m13 r13 count=1
-            received m14 r14 count=1
-            received m15 r15 count=1
-            received m16 r16 count=1
-            received m17 r17 count=1
-            received m18 r18 count=1
-            received m19 r19 count=1
-            received m20 r20 count=1
-            received m21 r21 count=1
-            received m22 r22 count=1
-            received m23 r23 count=1
-            received m24 r24 count=1
-            received m25 r25 count=1
-            received m26 r26 count=1
-            received m27 r27 count=1
-            received m28 r28 count=1
-            received m29 r29 count=1
-            received m30 r30 count=1
-            received m31 r31 count=1
-            received m32 r32 count=1
-            received m33 r33 count=1
-            received m34 r34 count=1
-            received m35 r35 count=1
-            received m36 r36 count=1
-            received m37 r37 count=1
-            received m38 r38 count=1
-            received m39 r39 count=1
-            received m40 r40 count=1
+            sent m1 to m40
+            received m1 to m40 r1 to r40 count=1
         "#]],
     );
 }
@@ -322,68 +125,8 @@ fn a_tenant_is_quiet_again_when_its_messages_are_done() {
          receive jobs max=2",
         expect![[r#"
             created jobs
-            sent m1
-            sent m2
-            sent m3
-            sent m4
-            sent m5
-            sent m6
-            sent m7
-            sent m8
-            sent m9
-            sent m10
-            sent m11
-            sent m12
-            sent m13
-            sent m14
-            sent m15
-            sent m16
-            sent m17
-            sent m18
-            sent m19
-            sent m20
-            sent m21
-            sent m22
-            sent m23
-            sent m24
-            sent m25
-            sent m26
-            sent m27
-            sent m28
-            sent m29
-            sent m30
-            sent m31
-            sent m32
-            received m1 r1 count=1
-            received m2 r2 count=1
-            received m3 r3 count=1
-            received m4 r4 count=1
-            received m5 r5 count=1
-            received m6 r6 count=1
-            received m7 r7 count=1
-            received m8 r8 count=1
-            received m9 r9 count=1
-            received m10 r10 count=1
-            received m11 r11 count=1
-            received m12 r12 count=1
-            received m13 r13 count=1
-            received m14 r14 count=1
-            received m15 r15 count=1
-            received m16 r16 count=1
-            received m17 r17 count=1
-            received m18 r18 count=1
-            received m19 r19 count=1
-            received m20 r20 count=1
-            received m21 r21 count=1
-            received m22 r22 count=1
-            received m23 r23 count=1
-            received m24 r24 count=1
-            received m25 r25 count=1
-            received m26 r26 count=1
-            received m27 r27 count=1
-            received m28 r28 count=1
-            received m29 r29 count=1
-            received m30 r30 count=1
+            sent m1 to m32
+            received m1 to m30 r1 to r30 count=1
             deleted
             sent m33
             sent m34
@@ -403,67 +146,8 @@ fn priority_goes_before_fairness() {
          receive jobs max=2",
         expect![[r#"
             created jobs
-            sent m1
-            sent m2
-            sent m3
-            sent m4
-            sent m5
-            sent m6
-            sent m7
-            sent m8
-            sent m9
-            sent m10
-            sent m11
-            sent m12
-            sent m13
-            sent m14
-            sent m15
-            sent m16
-            sent m17
-            sent m18
-            sent m19
-            sent m20
-            sent m21
-            sent m22
-            sent m23
-            sent m24
-            sent m25
-            sent m26
-            sent m27
-            sent m28
-            sent m29
-            sent m30
-            sent m31
-            received m1 r1 count=1
-            received m2 r2 count=1
-            received m3 r3 count=1
-            received m4 r4 count=1
-            received m5 r5 count=1
-            received m6 r6 count=1
-            received m7 r7 count=1
-            received m8 r8 count=1
-            received m9 r9 count=1
-            received m10 r10 count=1
-            received m11 r11 count=1
-            received m12 r12 count=1
-            received m13 r13 count=1
-            received m14 r14 count=1
-            received m15 r15 count=1
-            received m16 r16 count=1
-            received m17 r17 count=1
-            received m18 r18 count=1
-            received m19 r19 count=1
-            received m20 r20 count=1
-            received m21 r21 count=1
-            received m22 r22 count=1
-            received m23 r23 count=1
-            received m24 r24 count=1
-            received m25 r25 count=1
-            received m26 r26 count=1
-            received m27 r27 count=1
-            received m28 r28 count=1
-            received m29 r29 count=1
-            received m30 r30 count=1
+            sent m1 to m31
+            received m1 to m30 r1 to r30 count=1
             sent m32
             received m31 r31 count=1
             received m32 r32 count=1
