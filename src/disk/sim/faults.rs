@@ -27,9 +27,8 @@ pub enum Fault {
     Crash,
     /// The process ends after the operation took effect and before it learns so.
     CrashAfter,
-    /// The process ends within a write, after so many of its bytes have reached the cache, or a
-    /// little less, so that it is at the border of a sector: a kernel looks for signals between
-    /// pages. Other operations do not happen, as with [`Fault::Crash`].
+    /// The process ends within a write, after so many of its bytes have reached the cache. Other
+    /// operations do not happen, as with [`Fault::Crash`].
     CrashWithin(usize),
     /// The device fails (`EIO`). A file's sync marks everything clean and nothing durable; a
     /// directory's leaves its changes pending, as a journal that cannot commit does.

@@ -16,7 +16,6 @@ use rustix::io::Errno;
 use super::{
     choose::{Choice, Random},
     faults::{Fault, Faults, Operation},
-    image::{SECTOR_BYTES, to_index},
     inode::Inode,
     names::{EntryChange, Names, parent},
 };
@@ -215,12 +214,8 @@ impl State {
                 bytes.extend_from_slice(chunk);
             }
             let mut count = bytes.len();
-            match fault {
-                Some(Fault::ShortWrite(count_max)) => count = count.min(count_max),
-                Some(Fault::CrashWithin(count_max)) if count_max < count => {
-                    count = to_border(offset, count_max);
-                }
-                _ => {}
+            if let Some(Fault::ShortWrite(count_max) | Fault::CrashWithin(count_max)) = fault {
+                count = count.min(count_max);
             }
             if let Some(free_bytes) = state.free_bytes() {
                 let end_max = state.inode(file)?.len().saturating_add(free_bytes);
@@ -355,11 +350,4 @@ impl State {
         files.extend(self.handles.keys());
         self.inodes.retain(|file, _| files.contains(file));
     }
-}
-
-/// So many bytes from this offset on, or fewer, so that they end where a sector does; so many if
-/// they are all within one sector.
-fn to_border(offset: u64, count: usize) -> usize {
-    let behind = to_index((offset + count as u64) % SECTOR_BYTES as u64);
-    if behind < count { count - behind } else { count }
 }

@@ -62,10 +62,10 @@ fn log_of_version_1(last: &Draft) -> (SimDisk, u64, Vec<Content>) {
     let crc = u32::from_le_bytes(*bytes[4096 + 60..].first_chunk().expect("a header"));
     let mut written = start(&log.disk).expect("whole").frames;
     let chain = Chain { next_lsn: Lsn::new(2), crc };
-    let frame = frame_of_version_1(&last, 4096 + 128, salt, chain);
+    let frame = frame_of_version_1(last, 4096 + 128, salt, chain);
     bytes[4096 + 128..][..frame.len()].copy_from_slice(&frame);
     log.disk.plant(&segment(1), &bytes).expect("it is there");
-    written.push(Content::of(&last, Lsn::new(2)));
+    written.push(Content::of(last, Lsn::new(2)));
     (log.disk, 4096 + 128 + frame.len() as u64, written)
 }
 
