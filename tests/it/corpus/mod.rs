@@ -16,6 +16,8 @@ mod duplicates;
 mod fairness;
 /// The delay of a FIFO queue.
 mod fifo_delay;
+/// Receipt handles, ids and purges of FIFO queues.
+mod fifo_handles;
 /// Message groups of FIFO queues.
 mod groups;
 /// What a queue tells of its messages, and what a restart leaves of leases: all of it.
@@ -26,6 +28,8 @@ mod leases;
 mod lifetimes;
 /// The limit of messages in flight.
 mod limits;
+/// How move tasks end, and what is refused.
+mod move_ends;
 /// Move tasks.
 mod moves;
 /// Pausing sends and receives.
@@ -38,6 +42,8 @@ mod priorities;
 mod purge;
 /// Names, creation, settings, listing, deletion.
 mod queues;
+/// Redrive policies: what they may say, and when they hold.
+mod redrive_policies;
 /// How long messages are kept.
 mod retention;
 /// Receives whose reply never reaches the client: the message returns as it was.

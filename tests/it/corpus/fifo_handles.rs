@@ -1,0 +1,145 @@
+//! Receipt handles, ids and purges of FIFO queues.
+
+use expect_test::expect;
+
+use crate::script::check;
+
+#[test]
+fn a_superseded_handle_touches_nothing_and_an_expired_one_deletes_in_the_native_api() {
+    check(
+        "create jobs.fifo visibility=30s
+         send jobs.fifo a group=g dedup=1
+         send jobs.fifo b group=g dedup=2
+         receive jobs.fifo
+         advance 30s
+         receive jobs.fifo
+         delete jobs.fifo r1
+         advance 30s
+         delete jobs.fifo r2
+         delete jobs.fifo r2
+         receive jobs.fifo",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            sent m2
+            received m1 r1 count=1
+            received m1 r2 count=2
+            stale lease
+            deleted
+            already deleted
+            received m2 r3 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_lenient_delete_refuses_an_expired_handle_and_takes_an_extended_one() {
+    check(
+        "create jobs.fifo visibility=30s
+         send jobs.fifo a group=g dedup=1
+         send jobs.fifo b group=h dedup=2
+         receive jobs.fifo max=2
+         change jobs.fifo r2=60s
+         advance 30s
+         delete jobs.fifo r1 lenient
+         delete jobs.fifo r2 lenient
+         delete jobs.fifo r2 lenient
+         receive jobs.fifo",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            sent m2
+            received m1 r1 count=1
+            received m2 r2 count=1
+            changed
+            refused: the receipt handle has expired
+            deleted
+            already deleted
+            received m1 r3 count=2
+        "#]],
+    );
+}
+
+#[test]
+fn the_same_group_id_in_two_queues_is_two_groups() {
+    check(
+        "create one.fifo
+         create other.fifo
+         send one.fifo a group=g dedup=1
+         send other.fifo a group=g dedup=1
+         receive one.fifo
+         receive other.fifo",
+        expect![[r#"
+            created one.fifo
+            created other.fifo
+            sent m1
+            sent m2
+            received m1 r1 count=1
+            received m2 r2 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_group_id_has_1_to_128_characters_of_letters_digits_and_punctuation() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group=g*128 dedup=1
+         send jobs.fifo b group=g*129 dedup=2
+         send jobs.fifo c group=g*100000 dedup=3
+         send jobs.fifo d group= dedup=4
+         send jobs.fifo e group=a\u{7f} dedup=5
+         send jobs.fifo f group=!\"$%&'()+,-./:;<>?@[\\]^_`{|}~ dedup=6
+         send jobs.fifo g dedup=7
+         show jobs.fifo",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            refused: group_id is "gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg": it has 1 to 128 characters, this one has 129
+            refused: group_id is "gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg": it has 1 to 128 characters, this one has 100000
+            refused: group_id is "": it has 1 to 128 characters, this one has 0
+            refused: group_id is "a\u{7f}": it has letters, digits and punctuation, not '\u{7f}'
+            sent m2
+            refused: group_id is missing: a message of a FIFO queue has a group
+            jobs.fifo: ready=2 delayed=0 in_flight=0 oldest=0s
+        "#]],
+    );
+}
+
+#[test]
+fn priorities_are_for_standard_queues() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group=g dedup=1 priority=5
+         send jobs.fifo a group=g dedup=1 priority=4",
+        expect![[r#"
+            created jobs.fifo
+            refused: priority is not for queue jobs.fifo: a FIFO queue has one order, that of its groups
+            sent m1
+        "#]],
+    );
+}
+
+#[test]
+fn a_purge_frees_every_group() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group=g dedup=1
+         send jobs.fifo b group=g dedup=2
+         receive jobs.fifo
+         purge jobs.fifo
+         send jobs.fifo c group=g dedup=3
+         receive jobs.fifo max=10
+         delete jobs.fifo r1",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            sent m2
+            received m1 r1 count=1
+            purged jobs.fifo
+            sent m3
+            received m3 r2 count=1
+            already deleted
+        "#]],
+    );
+}
