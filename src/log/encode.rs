@@ -4,8 +4,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     Body, Draft,
-    frame::{FRAME_HEADER_BYTES, FrameHeader, TABLE_ENTRY_BYTES, ZERO_RANGE_BYTES},
-    le::{salted_crc, short},
+    frame::{
+        FRAME_HEADER_BYTES, FRAME_VERSION, FrameHeader, MARK, TABLE_ENTRY_BYTES, ZERO_RANGE_BYTES,
+    },
+    le::{index, salted_crc, short},
     position::Chain,
     zeros::{list_zero_sectors, range_count},
 };
@@ -34,6 +36,7 @@ pub(super) fn encode(draft: Draft, offset: u64, salt: u32, chain: Chain) -> Enco
         head.extend_from_slice(&body.crc.to_le_bytes());
     }
     let mut header = FrameHeader {
+        version: FRAME_VERSION,
         frame_bytes: 0,
         zero_range_count: 0,
         body_count: short(draft.bodies.len()),
@@ -57,7 +60,7 @@ pub(super) fn encode(draft: Draft, offset: u64, salt: u32, chain: Chain) -> Enco
     let mut head = Vec::from(std::mem::take(&mut chunks[0]));
     head[..FRAME_HEADER_BYTES].copy_from_slice(&header.seal(salt));
     chunks[0] = Bytes::from(head);
-    chunks.extend((!tail.is_empty()).then_some(tail));
+    chunks.push(tail);
     EncodedFrame { header, chunks }
 }
 
@@ -69,9 +72,10 @@ fn close(header: &mut FrameHeader, offset: u64, salt: u32, chunks: &[Bytes]) -> 
     header.zeros_crc = salted_crc(salt, &[&list]);
     let mut tail = vec![0; content_bytes.next_multiple_of(ZERO_RANGE_BYTES) - content_bytes];
     tail.extend_from_slice(&list);
-    let frame_bytes = (content_bytes + tail.len()).next_multiple_of(FRAME_HEADER_BYTES);
+    let frame_bytes = index(header.length());
     header.frame_bytes = short(frame_bytes);
-    tail.resize(frame_bytes - content_bytes, 0);
+    tail.resize(frame_bytes - content_bytes - 1, 0);
+    tail.push(MARK);
     Bytes::from(tail)
 }
 

@@ -6,7 +6,7 @@
 //! ```text
 //! offset  bytes
 //!      0      4  magic "LQFR"
-//!      4      2  version, 1
+//!      4      2  version, 2
 //!      6      2  zero
 //!      8      4  length of the frame with everything below, a multiple of 64
 //!     12      4  number of entries Z of the zero-sector list
@@ -25,8 +25,12 @@
 //!                bodies, one behind the other
 //!                zero, up to a multiple of 8
 //!          8 * Z  zero-sector list: number of the first sector and count of sectors, 4 bytes each
-//!                zero, up to a multiple of 64
+//!                zero, up to the last byte before a multiple of 64
+//!             1  end mark, 0xa5
 //! ```
+//!
+//! Frames of version 1, which are read and not written any more, have no mark: their zeros go up
+//! to the multiple of 64.
 //!
 //! Every CRC begins from the segment's salt, but for those of bodies, which are plain CRC-32
 //! (IEEE): they are computed before anyone knows the segment. The header's CRC stands for the
@@ -37,7 +41,13 @@
 //! frame begins in, which is never listed. The list lies at the end, so that it moves nothing that
 //! it speaks of, and no sector with an entry of it is zero, since no entry has a count of 0. So a
 //! sector that is zero and not listed was never written: that is what tells a torn frame from a
-//! damaged one.
+//! damaged one, where the write was lost by whole sectors.
+//!
+//! **The end mark** tells the same where it was cut anywhere: the end of a process in the middle of
+//! a write leaves a prefix in the page cache, which may end within a sector. No prefix but the
+//! whole frame has the last byte, and no frame that was written whole has a zero there. The mark
+//! needs no place in the zero-sector list: the list lies between the content and the mark, so a
+//! listed sector that holds the mark holds an entry as well.
 
 use crate::types::{Lsn, Timestamp};
 
@@ -53,13 +63,20 @@ pub(super) const FRAME_HEADER_BYTES: usize = 64;
 pub(super) const TABLE_ENTRY_BYTES: usize = 8;
 /// Length of one entry of the zero-sector list, in bytes.
 pub(super) const ZERO_RANGE_BYTES: usize = 8;
-/// The version of frames that this program reads and writes.
-pub(super) const FRAME_VERSION: u16 = 1;
+/// Length of the end mark, in bytes.
+const MARK_BYTES: u64 = 1;
+/// The last byte of a frame. No flip of one bit, nor of three, makes it zero.
+pub(super) const MARK: u8 = 0xa5;
+/// The version of frames that this program writes; it reads all up to it.
+pub(super) const FRAME_VERSION: u16 = 2;
+/// The first version whose frames end with a mark.
+const MARK_VERSION: u16 = 2;
 const MAGIC: &[u8; 4] = b"LQFR";
 
 /// A frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FrameHeader {
+    pub(super) version: u16,
     pub(super) frame_bytes: u32,
     pub(super) zero_range_count: u32,
     pub(super) body_count: u32,
@@ -91,7 +108,7 @@ impl FrameHeader {
     pub(super) fn seal(&mut self, salt: u32) -> [u8; FRAME_HEADER_BYTES] {
         let mut bytes = [0; FRAME_HEADER_BYTES];
         put(&mut bytes, 0, MAGIC);
-        put(&mut bytes, 4, &FRAME_VERSION.to_le_bytes());
+        put(&mut bytes, 4, &self.version.to_le_bytes());
         put(&mut bytes, 8, &self.frame_bytes.to_le_bytes());
         put(&mut bytes, 12, &self.zero_range_count.to_le_bytes());
         put(&mut bytes, 16, &self.body_count.to_le_bytes());
@@ -122,6 +139,7 @@ impl FrameHeader {
             return HeaderRead::Newer { version };
         }
         HeaderRead::Whole(Self {
+            version,
             frame_bytes: u32_at(bytes, 8),
             zero_range_count: u32_at(bytes, 12),
             body_count: u32_at(bytes, 16),
@@ -157,6 +175,22 @@ impl FrameHeader {
         self.zeros_at() + u64::from(self.zero_range_count) * ZERO_RANGE_BYTES as u64
     }
 
+    /// Length of the end mark, in bytes: 0 in the version without one.
+    fn mark_bytes(&self) -> u64 {
+        if self.version >= MARK_VERSION { MARK_BYTES } else { 0 }
+    }
+
+    /// Where the zeros behind the zero-sector list end, in bytes from the frame's beginning. The
+    /// end mark follows, if frames of this version have one.
+    pub(super) fn padding_end(&self) -> u64 {
+        u64::from(self.frame_bytes) - self.mark_bytes()
+    }
+
+    /// Length of the frame, as the lengths of its parts have it, in bytes.
+    pub(super) fn length(&self) -> u64 {
+        (self.zeros_end() + self.mark_bytes()).next_multiple_of(FRAME_HEADER_BYTES as u64)
+    }
+
     /// What the next frame must continue.
     pub(super) fn chain_after(&self) -> Chain {
         let next_lsn = self.first_lsn.get().saturating_add(u64::from(self.record_count));
@@ -171,7 +205,7 @@ impl FrameHeader {
     /// Whether the lengths agree with each other. A header with a right CRC always does, unless a
     /// program wrote it wrong.
     pub(super) fn is_consistent(&self) -> bool {
-        let length = self.zeros_end().next_multiple_of(FRAME_HEADER_BYTES as u64);
+        let length = self.length();
         length == u64::from(self.frame_bytes)
             && length <= FRAME_BYTES_MAX
             && self.record_count > 0
@@ -185,6 +219,6 @@ pub(super) fn frame_bytes_bound(content_bytes: u64) -> u64 {
     // The frame may begin and end within a sector, and at most every second one is a range.
     let sectors = content_bytes / SECTOR_BYTES + 2;
     let list = sectors.div_ceil(2) * ZERO_RANGE_BYTES as u64;
-    (content_bytes.next_multiple_of(ZERO_RANGE_BYTES as u64) + list)
+    (content_bytes.next_multiple_of(ZERO_RANGE_BYTES as u64) + list + MARK_BYTES)
         .next_multiple_of(FRAME_HEADER_BYTES as u64)
 }

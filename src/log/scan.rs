@@ -6,7 +6,7 @@ use crate::{disk::File, types::Lsn};
 
 use super::{
     BodyPlace, FooterEntry, FrameView, SegmentId,
-    frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead, TABLE_ENTRY_BYTES},
+    frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead, MARK, TABLE_ENTRY_BYTES},
     header::HEADER_PAGE_BYTES,
     judge::{Rest, judge_rest},
     le::{all_zero, index, salted_crc, u32_at},
@@ -74,7 +74,7 @@ pub(super) struct SegmentScan {
     pub(super) at: u64,
     /// What comes after.
     pub(super) end: End,
-    /// Whether the padding of some frame is not zero. Harmless.
+    /// Whether the padding or the end mark of some frame is not as written. Harmless.
     pub(super) blemished: bool,
 }
 
@@ -168,7 +168,7 @@ impl<'a> SegmentBytes<'a> {
                 scan.end = End::Refused(reason);
                 return scan;
             }
-            scan.blemished |= !frame.padding_is_zero();
+            scan.blemished |= !frame.ends_as_written();
             scan.chain = frame.header.chain_after();
             scan.at = frame.end();
         }
@@ -240,6 +240,11 @@ impl<'a> FrameRef<'a> {
         }
     }
 
+    /// The end mark; empty in a frame of the version without one.
+    fn end_mark(&self) -> &'a [u8] {
+        self.part(self.header.padding_end(), u64::from(self.header.frame_bytes))
+    }
+
     /// Where the bodies lie, each compared with its CRC.
     fn bodies(&self) -> Vec<BodyPlace> {
         let mut offset = self.at + self.header.bodies_at();
@@ -253,9 +258,11 @@ impl<'a> FrameRef<'a> {
         places
     }
 
-    fn padding_is_zero(&self) -> bool {
+    /// Whether padding and end mark, which no CRC covers, are what the writer puts there.
+    fn ends_as_written(&self) -> bool {
         let bodies_end = self.header.bodies_at() + u64::from(self.header.bodies_bytes);
         all_zero(self.part(bodies_end, self.header.zeros_at()))
-            && all_zero(self.part(self.header.zeros_end(), u64::from(self.header.frame_bytes)))
+            && all_zero(self.part(self.header.zeros_end(), self.header.padding_end()))
+            && self.end_mark().iter().all(|byte| *byte == MARK)
     }
 }

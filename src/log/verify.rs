@@ -261,7 +261,7 @@ impl Inspection {
             });
             self.chain = scan.chain;
             if scan.blemished {
-                let text = "padding of a frame is not zero";
+                let text = "padding or the end mark of a frame is not as written";
                 self.finding(FindingKind::Harmless, found.id.path(), start.at, None, text);
             }
             if !self.judge(found, next, &scan)? {

@@ -125,11 +125,11 @@ fn inspect_prints_frames_and_records_as_people_read_them() {
     let (text, failure) = run_on(small_log().path(), "inspect");
     assert!(failure.is_none());
     expect![[r#"
-        segment 1  offset 4096  lsn 1 to 2  at 2023-11-14T22:13:20.000Z  192 bytes
+        segment 1  offset 4096  lsn 1 to 2  at 2023-11-14T22:13:20.000Z  256 bytes
           lsn 1        QueueCreated      queue_id=1 queue=jobs visibility_timeout=30s delay=0s
             retention=4d receive_wait=0s max_message=1048576
           lsn 2        MessageSent       queue_id=1 seq=1 size=5 ready_at=2023-11-14T22:13:20.000Z
-        segment 1  offset 4288  lsn 3 to 5  at 2023-11-14T22:13:20.000Z  128 bytes
+        segment 1  offset 4352  lsn 3 to 5  at 2023-11-14T22:13:20.000Z  192 bytes
           lsn 3        MessageLeased     queue_id=1 seq=1 nonce=0000000000000abc
             until=2023-11-14T22:13:20.000Z
           lsn 4        MessageDeleted    queue_id=1 seq=1
@@ -160,7 +160,7 @@ fn inspect_prints_one_object_a_record_for_programs() {
           "until":"2023-11-14T22:13:20.000Z",
           "at":"2023-11-14T22:13:20.000Z",
           "segment":1,
-          "frame_offset":4288}
+          "frame_offset":4352}
     "#]]
     .assert_eq(&text.replace(",\"", ",\n  \""));
 }
@@ -256,7 +256,7 @@ fn a_whole_log_is_clean() {
     assert!(failure.is_none());
     expect![[r#"
         SEGMENT  FIRST LSN  FRAMES  BYTES  FOOTER
-        1        1          2       320    missing
+        1        1          2       448    missing
         clean: 5 records are whole, the next LSN is 6
     "#]]
     .assert_eq(&text);
@@ -267,7 +267,7 @@ fn a_whole_log_is_clean() {
           "segment":1,
           "first_lsn":1,
           "frames":2,
-          "frames_bytes":320,
+          "frames_bytes":448,
           "footer":"missing"}
         {"kind":"verdict",
           "verdict":"clean",
@@ -290,11 +290,11 @@ fn an_unfinished_write_is_normal_and_said_so() {
     assert!(failure.is_none(), "{failure:?}");
     expect![[r#"
         SEGMENT  FIRST LSN  FRAMES  BYTES  FOOTER
-        1        1          2       320    missing
+        1        1          2       448    missing
         torn:
-          segments/00000000000000000001.seg at offset 4416, LSN 6:
+          segments/00000000000000000001.seg at offset 4544, LSN 6:
           a write did not end:
-          2111 bytes (normal:
+          2176 bytes (normal:
           a write that a crash cut off; it was never acknowledged)
         clean:
           5 records are whole, the next LSN is 6

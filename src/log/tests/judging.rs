@@ -223,7 +223,11 @@ fn a_sector_behind_the_end_that_is_not_zero_and_no_frame_is_never_taken_for_one(
     flip(&disk, &segment(1), 30_000, 3);
     let started = start(&disk).expect("nothing is lost");
     assert_eq!((started.frames.len(), started.report.torn_tails.len()), (1, 1));
-    // Where a header would be: nobody knows what was there.
+    // Where a header would be, with something behind: nobody knows what was there.
     flip(&disk, &segment(1), 4096 + 128 + 5, 3);
     assert_eq!(refusal(&disk).2, 2);
+    // With nothing behind, no frame was ever there.
+    flip(&disk, &segment(1), 30_000, 3);
+    let started = start(&disk).expect("nothing is lost");
+    assert_eq!((started.frames.len(), started.report.torn_tails.len()), (1, 1));
 }

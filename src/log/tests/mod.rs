@@ -7,5 +7,6 @@ mod format;
 mod frames;
 mod harness;
 mod judging;
+mod marks;
 mod round_trip;
 mod scanning;

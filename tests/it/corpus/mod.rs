@@ -16,10 +16,10 @@ mod duplicates;
 mod fairness;
 /// The delay of a FIFO queue.
 mod fifo_delay;
-/// Receipt handles, ids and purges of FIFO queues.
-mod fifo_handles;
 /// Message groups of FIFO queues.
 mod groups;
+/// Returns, polls, handles and purges in message groups.
+mod groups_and_leases;
 /// What a queue tells of its messages, and what a restart leaves of leases: all of it.
 mod lasting;
 /// Visibility timeouts: their start, their change, their end.
@@ -28,10 +28,10 @@ mod leases;
 mod lifetimes;
 /// The limit of messages in flight.
 mod limits;
-/// How move tasks end, and what is refused.
-mod move_ends;
 /// Move tasks.
 mod moves;
+/// What becomes of the queues and messages of move tasks.
+mod moves_and_queues;
 /// Pausing sends and receives.
 mod pauses;
 /// Long polls.
@@ -42,7 +42,7 @@ mod priorities;
 mod purge;
 /// Names, creation, settings, listing, deletion.
 mod queues;
-/// Redrive policies: what they may say, and when they hold.
+/// What a redrive policy may say, and what goes with dead letters.
 mod redrive_policies;
 /// How long messages are kept.
 mod retention;

@@ -1,148 +1,8 @@
-//! Redrive policies: what they may say, and when they hold.
+//! Redrive policies: what a dead-letter queue may be, and what goes with dead letters.
 
 use expect_test::expect;
 
 use crate::script::check;
-
-#[test]
-fn a_deleted_target_lets_the_message_be_delivered() {
-    check(
-        "create dead
-         create jobs dlq=dead:1
-         send jobs a
-         receive jobs visibility=0s
-         drop dead
-         receive jobs visibility=0s
-         create dead
-         receive jobs
-         receive dead",
-        expect![[r#"
-            created dead
-            created jobs
-            sent m1
-            received m1 r1 count=1
-            dropped dead
-            received m1 r2 count=2
-            created dead
-            nothing
-            received m1 r3 count=3 from=jobs
-        "#]],
-    );
-}
-
-#[test]
-fn a_paused_target_lets_the_message_be_delivered() {
-    check(
-        "create dead
-         create jobs dlq=dead:1
-         send jobs a
-         receive jobs visibility=0s
-         pause dead sends
-         receive jobs visibility=0s
-         resume dead
-         receive jobs
-         show dead",
-        expect![[r#"
-            created dead
-            created jobs
-            sent m1
-            received m1 r1 count=1
-            dead: ready=0 delayed=0 in_flight=0 sends paused
-            received m1 r2 count=2
-            dead: ready=0 delayed=0 in_flight=0
-            nothing
-            dead: ready=1 delayed=0 in_flight=0 oldest=0s
-        "#]],
-    );
-}
-
-#[test]
-fn a_target_that_does_not_allow_it_lets_the_message_be_delivered() {
-    check(
-        "create dead
-         create jobs dlq=dead:1
-         send jobs a
-         receive jobs visibility=0s
-         update dead allow=none
-         receive jobs visibility=0s
-         update dead allow=other
-         receive jobs visibility=0s
-         update dead allow=other,jobs
-         receive jobs
-         show dead",
-        expect![[r#"
-            created dead
-            created jobs
-            sent m1
-            received m1 r1 count=1
-            updated dead
-            received m1 r2 count=2
-            updated dead
-            received m1 r3 count=3
-            updated dead
-            nothing
-            dead: ready=1 delayed=0 in_flight=0 oldest=0s
-        "#]],
-    );
-}
-
-#[test]
-fn a_target_whose_receives_are_paused_takes_it() {
-    check(
-        "create dead
-         create jobs dlq=dead:1
-         send jobs a
-         receive jobs visibility=0s
-         pause dead receives
-         receive jobs
-         show dead",
-        expect![[r#"
-            created dead
-            created jobs
-            sent m1
-            received m1 r1 count=1
-            dead: ready=0 delayed=0 in_flight=0 receives paused
-            nothing
-            dead: ready=1 delayed=0 in_flight=0 oldest=0s receives paused
-        "#]],
-    );
-}
-
-#[test]
-fn a_policy_holds_from_when_it_is_set_and_until_it_is_removed() {
-    check(
-        "create dead
-         create jobs
-         send jobs a
-         receive jobs visibility=0s
-         receive jobs visibility=0s
-         update jobs dlq=dead:2
-         receive jobs
-         show dead
-         send jobs b
-         receive jobs visibility=0s
-         receive jobs visibility=0s
-         update jobs dlq=none
-         receive jobs
-         settings jobs",
-        expect![[r#"
-            created dead
-            created jobs
-            sent m1
-            received m1 r1 count=1
-            received m1 r2 count=2
-            updated jobs
-            nothing
-            dead: ready=1 delayed=0 in_flight=0 oldest=0s
-            sent m2
-            received m2 r3 count=1
-            received m2 r4 count=2
-            updated jobs
-            received m2 r5 count=3
-            jobs: delay=0s max_bytes=1048576 retention=4d wait=0s visibility=30s
-        "#]],
-    );
-}
 
 #[test]
 fn a_queue_cannot_be_its_own_dead_letter_queue() {
@@ -308,6 +168,180 @@ fn the_sources_of_a_dead_letter_queue_are_listed() {
             refused: queue nowhere does not exist
             updated b
             queues: a d
+        "#]],
+    );
+}
+
+#[test]
+fn a_lost_reply_does_not_count_towards_the_policy() {
+    check(
+        "create dead
+         create jobs dlq=dead:1
+         send jobs a
+         lose jobs
+         receive jobs
+         show dead",
+        expect![[r#"
+            created dead
+            created jobs
+            sent m1
+            received m1 r1 count=1
+            dead: ready=0 delayed=0 in_flight=0
+        "#]],
+    );
+}
+
+#[test]
+fn a_poll_goes_on_when_all_there_was_went_to_the_dead_letter_queue() {
+    check(
+        "create dead
+         create jobs dlq=dead:1
+         send jobs a
+         receive jobs visibility=0s
+         poll p jobs wait=20s
+         show dead
+         send jobs b",
+        expect![[r#"
+            created dead
+            created jobs
+            sent m1
+            received m1 r1 count=1
+            dead: ready=1 delayed=0 in_flight=0 oldest=0s
+            sent m2
+            p: received m2 r2 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_poll_of_the_dead_letter_queue_wakes() {
+    check(
+        "create dead
+         create jobs dlq=dead:1
+         send jobs a
+         receive jobs visibility=0s
+         poll p dead wait=20s
+         receive jobs",
+        expect![[r#"
+            created dead
+            created jobs
+            sent m1
+            received m1 r1 count=1
+            nothing
+            p: received m1 r2 count=2 from=jobs
+        "#]],
+    );
+}
+
+#[test]
+fn a_moved_message_knows_its_handles_no_more() {
+    check(
+        "create dead
+         create jobs dlq=dead:1
+         send jobs a
+         receive jobs visibility=0s
+         receive jobs
+         delete jobs r1
+         change jobs r1=5s
+         delete dead r1
+         delete jobs r1 lenient
+         show dead",
+        expect![[r#"
+            created dead
+            created jobs
+            sent m1
+            received m1 r1 count=1
+            nothing
+            already deleted
+            refused: the message does not exist any more
+            refused: the receipt handle is not of queue dead as it is now
+            already deleted
+            dead: ready=1 delayed=0 in_flight=0 oldest=0s
+        "#]],
+    );
+}
+
+#[test]
+fn a_dead_letter_does_not_enter_the_window_of_its_queue() {
+    check(
+        "create dead.fifo
+         create jobs.fifo dlq=dead.fifo:1
+         send jobs.fifo a group=g dedup=1
+         receive jobs.fifo visibility=0s
+         receive jobs.fifo
+         send dead.fifo b group=g dedup=1
+         send jobs.fifo a group=g dedup=1
+         receive dead.fifo max=10",
+        expect![[r#"
+            created dead.fifo
+            created jobs.fifo
+            sent m1
+            received m1 r1 count=1
+            nothing
+            sent m2
+            duplicate of m1
+            received m1 r2 count=2 from=jobs.fifo
+            received m2 r3 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_dead_letter_does_not_wait_for_the_delay_of_its_queue() {
+    check(
+        "create dead delay=60s
+         create jobs dlq=dead:1
+         create dead.fifo delay=60s
+         create jobs.fifo dlq=dead.fifo:1
+         send jobs a
+         send jobs.fifo a group=g dedup=1
+         receive jobs visibility=0s
+         receive jobs
+         receive jobs.fifo visibility=0s
+         receive jobs.fifo
+         receive dead
+         receive dead.fifo",
+        expect![[r#"
+            created dead
+            created jobs
+            created dead.fifo
+            created jobs.fifo
+            sent m1
+            sent m2
+            received m1 r1 count=1
+            nothing
+            received m2 r2 count=1
+            nothing
+            received m1 r3 count=2 from=jobs
+            received m2 r4 count=2 from=jobs.fifo
+        "#]],
+    );
+}
+
+#[test]
+fn a_back_off_and_a_policy_work_together() {
+    check(
+        "create dead
+         create jobs dlq=dead:2 backoff=5s
+         send jobs a
+         receive jobs visibility=0s
+         advance 5s
+         receive jobs visibility=0s
+         receive jobs
+         show dead
+         advance 5s
+         receive jobs
+         show dead",
+        expect![[r#"
+            created dead
+            created jobs
+            sent m1
+            received m1 r1 count=1
+            received m1 r2 count=2
+            nothing
+            dead: ready=0 delayed=0 in_flight=0
+            nothing
+            dead: ready=1 delayed=0 in_flight=0 oldest=10s
         "#]],
     );
 }

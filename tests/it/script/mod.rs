@@ -40,6 +40,7 @@
 mod broker;
 mod driver;
 mod edge;
+mod fold;
 mod grpc;
 mod moving;
 mod parse;
@@ -100,7 +101,7 @@ pub(crate) fn check(script: &str, expect: Expect) {
 pub(crate) fn check_with(setup: Setup, script: &str, expect: Expect) {
     let lines = parse::script(script);
     let Story { transcript, arrivals } = run(&mut StateDriver::new(setup), &lines, &[]);
-    expect.assert_eq(&transcript);
+    expect.assert_eq(&fold::fold(&transcript));
     let tell = |name: &str, mut driver: Box<dyn Driver>, lines: &[Line]| {
         let story = run(&mut *driver, lines, &arrivals);
         assert_eq!(story.transcript, transcript, "{name} tells another story");

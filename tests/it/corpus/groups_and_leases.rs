@@ -1,8 +1,143 @@
-//! Receipt handles, ids and purges of FIFO queues.
+//! Message groups and what may happen to their messages: returns, polls, handles, purges.
 
 use expect_test::expect;
 
 use crate::script::check;
+
+#[test]
+fn a_returned_message_goes_before_those_that_were_never_received() {
+    check(
+        "create jobs.fifo visibility=30s
+         send jobs.fifo a group=g dedup=1
+         receive jobs.fifo
+         send jobs.fifo b group=g dedup=2
+         send jobs.fifo c group=g dedup=3
+         advance 30s
+         receive jobs.fifo max=2
+         delete jobs.fifo r2
+         receive jobs.fifo max=10",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            received m1 r1 count=1
+            sent m2
+            sent m3
+            received m1 r2 count=2
+            received m2 r3 count=1
+            deleted
+            nothing
+        "#]],
+    );
+}
+
+#[test]
+fn a_receive_with_visibility_zero_leaves_the_group_open() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group=g dedup=1
+         send jobs.fifo b group=g dedup=2
+         receive jobs.fifo visibility=0s
+         receive jobs.fifo max=2 visibility=0s
+         receive jobs.fifo max=10",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            sent m2
+            received m1 r1 count=1
+            received m1 r2 count=2
+            received m2 r3 count=1
+            received m1 r4 count=3
+            received m2 r5 count=2
+        "#]],
+    );
+}
+
+#[test]
+fn a_reply_that_nobody_took_leaves_the_group_as_it_was() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group=g dedup=1
+         send jobs.fifo b group=g dedup=2
+         lose jobs.fifo max=2
+         receive jobs.fifo max=10",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            sent m2
+            received m1 r1 count=1
+            received m2 r2 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn one_blocked_group_starves_nobody() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group=blocked dedup=1
+         receive jobs.fifo
+         send jobs.fifo b group=blocked dedup=2
+         send jobs.fifo c group=blocked dedup=3
+         send jobs.fifo d group=blocked dedup=4
+         send jobs.fifo e group=free dedup=5
+         send jobs.fifo f group=other dedup=6
+         receive jobs.fifo max=10",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            received m1 r1 count=1
+            sent m2
+            sent m3
+            sent m4
+            sent m5
+            sent m6
+            received m5 r2 count=1
+            received m6 r3 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_poll_wakes_when_a_group_is_free() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group=g dedup=1
+         send jobs.fifo b group=g dedup=2
+         receive jobs.fifo
+         poll p jobs.fifo wait=20s
+         advance 1s
+         delete jobs.fifo r1",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            sent m2
+            received m1 r1 count=1
+            deleted
+            p: received m2 r2 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_poll_wakes_when_retention_takes_what_blocked_its_group() {
+    check(
+        "create jobs.fifo retention=60s visibility=1h
+         send jobs.fifo a group=g dedup=1
+         receive jobs.fifo
+         advance 50s
+         send jobs.fifo b group=g dedup=2
+         poll p jobs.fifo wait=20s
+         advance 9999ms
+         advance 1ms",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            received m1 r1 count=1
+            sent m2
+            p: received m2 r2 count=1
+        "#]],
+    );
+}
 
 #[test]
 fn a_superseded_handle_touches_nothing_and_an_expired_one_deletes_in_the_native_api() {

@@ -1,87 +1,8 @@
-//! How move tasks end, and what is refused.
+//! Move tasks and what becomes of their queues, and of what they have moved.
 
 use expect_test::expect;
 
 use crate::script::check;
-
-#[test]
-fn one_task_at_a_time_for_each_source() {
-    check(
-        "create jobs
-         create other
-         create third
-         send jobs a b c
-         send other d e f
-         redrive jobs to=other rate=1
-         redrive jobs to=third
-         redrive jobs to=third dry-run
-         redrive other to=third rate=1
-         stop t1
-         redrive jobs to=third
-         tasks",
-        expect![[r#"
-            created jobs
-            created other
-            created third
-            sent m1
-            sent m2
-            sent m3
-            sent m4
-            sent m5
-            sent m6
-            started t1: 3 to move
-            refused: a move task of queue jobs is running; one at a time
-            refused: a move task of queue jobs is running; one at a time
-            started t2: 4 to move
-            cancelling, 1 moved
-            refused: a move task of queue jobs is running; one at a time
-            t2 other to third: running, 1 of 4 moved
-            t1 jobs to other: cancelling, 1 of 3 moved
-        "#]],
-    );
-}
-
-#[test]
-fn a_task_is_cancelled_and_what_it_moved_stays() {
-    check(
-        "create jobs
-         create other
-         send jobs a b c
-         redrive jobs to=other rate=1
-         advance 1s
-         stop t1
-         stop t1
-         advance 1s
-         tasks
-         stop t1
-         show jobs
-         show other",
-        expect![[r#"
-            created jobs
-            created other
-            sent m1
-            sent m2
-            sent m3
-            started t1: 3 to move
-            cancelling, 2 moved
-            cancelling, 2 moved
-            t1 jobs to other: cancelled, 2 of 3 moved
-            refused: there is no move task 1 that runs
-            jobs: ready=1 delayed=0 in_flight=0 oldest=2s
-            other: ready=2 delayed=0 in_flight=0 oldest=2s
-        "#]],
-    );
-}
-
-#[test]
-fn a_task_that_is_not_there_is_not_cancelled() {
-    check(
-        "stop 7",
-        expect![[r#"
-        refused: there is no move task 7 that runs
-    "#]],
-    );
-}
 
 #[test]
 fn a_source_must_be_a_dead_letter_queue_unless_a_target_is_named() {
@@ -216,6 +137,141 @@ fn a_target_that_is_deleted_fails_the_task() {
 }
 
 #[test]
+fn groups_stay_in_order_on_fifo_queues() {
+    check(
+        "create dead.fifo
+         create jobs.fifo dlq=dead.fifo:1
+         send jobs.fifo a group=g dedup=1
+         send jobs.fifo b group=g dedup=2
+         send jobs.fifo c group=h dedup=3
+         receive jobs.fifo max=10 visibility=0s
+         receive jobs.fifo
+         browse dead.fifo
+         redrive dead.fifo
+         receive jobs.fifo max=10
+         tasks",
+        expect![[r#"
+            created dead.fifo
+            created jobs.fifo
+            sent m1
+            sent m2
+            sent m3
+            received m1 r1 count=1
+            received m2 r2 count=1
+            received m3 r3 count=1
+            nothing
+            m1 ready count=1 from=jobs.fifo
+            m2 ready count=1 from=jobs.fifo
+            m3 ready count=1 from=jobs.fifo
+            started t1: 3 to move
+            received m4(m1) r4 count=1
+            received m5(m2) r5 count=1
+            received m6(m3) r6 count=1
+            t1 dead.fifo to its sources: completed, 3 of 3 moved
+        "#]],
+    );
+}
+
+#[test]
+fn a_moved_message_is_no_duplicate_and_makes_none() {
+    check(
+        "create dead.fifo
+         create jobs.fifo dlq=dead.fifo:1
+         send jobs.fifo a group=g dedup=1
+         receive jobs.fifo visibility=0s
+         receive jobs.fifo
+         redrive dead.fifo
+         receive jobs.fifo
+         send jobs.fifo a group=g dedup=1",
+        expect![[r#"
+            created dead.fifo
+            created jobs.fifo
+            sent m1
+            received m1 r1 count=1
+            nothing
+            started t1: 1 to move
+            received m2(m1) r2 count=1
+            duplicate of m1
+        "#]],
+    );
+}
+
+#[test]
+fn retention_and_receive_count_begin_anew() {
+    check(
+        "create dead
+         create jobs dlq=dead:1 retention=60s
+         send jobs a
+         advance 50s
+         receive jobs visibility=0s
+         receive jobs
+         redrive dead
+         advance 50s
+         receive jobs visibility=0s
+         receive jobs
+         receive dead",
+        expect![[r#"
+            created dead
+            created jobs
+            sent m1
+            received m1 r1 count=1
+            nothing
+            started t1: 1 to move
+            received m2(m1) r2 count=1
+            nothing
+            received m2(m1) r3 count=2 from=jobs
+        "#]],
+    );
+}
+
+#[test]
+fn a_moved_message_keeps_its_priority() {
+    check(
+        "create jobs
+         create other
+         send jobs a
+         send jobs b priority=9
+         redrive jobs to=other
+         receive other max=2",
+        expect![[r#"
+            created jobs
+            created other
+            sent m1
+            sent m2
+            started t1: 2 to move
+            received m3(m2) r1 count=1
+            received m4(m1) r2 count=1
+        "#]],
+    );
+}
+
+#[test]
+fn what_comes_while_a_task_runs_is_moved_too() {
+    check(
+        "create jobs
+         create other
+         send jobs a b
+         redrive jobs to=other rate=1
+         send jobs c
+         advance 5s
+         tasks
+         receive other max=10",
+        expect![[r#"
+            created jobs
+            created other
+            sent m1
+            sent m2
+            started t1: 2 to move
+            sent m3
+            t1 jobs to other: completed, 3 of 2 moved
+            received m4(m1) r1 count=1
+            received m5(m2) r2 count=1
+            received m6(m3) r3 count=1
+        "#]],
+    );
+}
+
+#[test]
 fn a_task_goes_on_after_a_restart() {
     check(
         "create jobs
@@ -247,6 +303,24 @@ fn a_task_goes_on_after_a_restart() {
 }
 
 #[test]
+fn a_poll_of_the_target_wakes() {
+    check(
+        "create jobs
+         create other
+         send jobs a
+         poll p other wait=20s
+         redrive jobs to=other",
+        expect![[r#"
+            created jobs
+            created other
+            sent m1
+            started t1: 1 to move
+            p: received m2(m1) r1 count=1
+        "#]],
+    );
+}
+
+#[test]
 fn a_purge_leaves_the_task_nothing_to_do() {
     check(
         "create jobs
@@ -265,6 +339,27 @@ fn a_purge_leaves_the_task_nothing_to_do() {
             started t1: 3 to move
             purged jobs
             t1 jobs to other: completed, 1 of 3 moved
+        "#]],
+    );
+}
+
+#[test]
+fn a_moved_message_waits_for_the_delay_of_a_fifo_queue() {
+    check(
+        "create one.fifo
+         create other.fifo delay=10s
+         send one.fifo a group=g dedup=1
+         redrive one.fifo to=other.fifo
+         show other.fifo
+         advance 10s
+         receive other.fifo",
+        expect![[r#"
+            created one.fifo
+            created other.fifo
+            sent m1
+            started t1: 1 to move
+            other.fifo: ready=0 delayed=1 in_flight=0 oldest=0s
+            received m2(m1) r1 count=1
         "#]],
     );
 }
