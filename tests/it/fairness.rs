@@ -43,7 +43,12 @@ impl Jobs {
     }
 
     fn send(&mut self, tenant: Option<&str>) -> Seq {
-        let entry = SendEntry { group: tenant.map(group), ..entry("x") };
+        self.send_with(tenant, limits::PRIORITY_DEFAULT)
+    }
+
+    fn send_with(&mut self, tenant: Option<&str>, priority: u8) -> Seq {
+        let priority = Some(priority);
+        let entry = SendEntry { group: tenant.map(group), priority, ..entry("x") };
         let seq = self.state.next_seq();
         let decided = self.state.decide_send(&self.name, &entry, seq);
         let record = decided.map(SendDecision::record).expect("a good message");
@@ -169,4 +174,44 @@ fn of_noisy_tenants_the_one_with_the_least_in_flight_goes_first() {
     assert_eq!(jobs.receive(2), [b1, b2], "b has less in flight until it has as much");
     let next = jobs.receive(2);
     assert!(next == [a1, b3] || next == [b3, a1], "then either: {next:?}");
+}
+
+#[test]
+fn a_noisy_tenant_waits_for_quiet_ones_and_is_never_locked() {
+    let mut jobs = Jobs::new();
+    for _ in 0..NOISY + 20 {
+        jobs.send(Some("noisy"));
+    }
+    assert_eq!(jobs.receive(NOISY).len(), NOISY);
+    let quiet = [jobs.send(Some("quiet")), jobs.send(None), jobs.send(Some("quiet"))];
+    let mut first = jobs.receive(4);
+    let next = first.pop().expect("there are more");
+    first.sort_unstable();
+    assert_eq!(first, quiet, "all that is not noisy goes first");
+    assert_eq!(next.get(), NOISY as u64 + 1, "and then the noisy one");
+    assert_eq!(jobs.receive(1000).len(), 19, "with nobody else it gets all");
+}
+
+#[test]
+fn a_tenant_is_quiet_again_when_its_messages_are_done() {
+    let mut jobs = Jobs::new();
+    for _ in 0..=NOISY {
+        jobs.send(Some("a"));
+    }
+    let done = jobs.receive(NOISY)[0];
+    jobs.delete(done);
+    jobs.send(Some("b"));
+    assert_eq!(jobs.receive(1), [Seq::new(NOISY as u64 + 1)], "it is its turn");
+}
+
+#[test]
+fn priority_goes_before_fairness() {
+    let mut jobs = Jobs::new();
+    for _ in 0..NOISY {
+        jobs.send_with(Some("noisy"), 9);
+    }
+    jobs.receive(1000);
+    let quiet = jobs.send(Some("quiet"));
+    let important = jobs.send_with(Some("noisy"), 9);
+    assert_eq!(jobs.receive(2), [important, quiet]);
 }

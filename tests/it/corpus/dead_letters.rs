@@ -434,7 +434,7 @@ fn the_source_is_shown_and_forgotten_with_its_queue() {
             m1 ready count=1 from=jobs
             dropped jobs
             m1 ready count=1
-            received m1 r2 count=2 from=gone
+            received m1 r2 count=2
         "#]],
     );
 }

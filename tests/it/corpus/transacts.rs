@@ -252,8 +252,8 @@ fn a_wrong_handle_or_id_is_refused() {
          transact send jobs a dedup=d*129",
         expect![[r#"
             created jobs
-            refused: the receipt handle "garbage" is not one of this broker's
-            refused: deduplication_id is "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd": it has 1 to 128 characters, this one has 129
+            refused: steps[0]: the receipt handle "garbage" is not one of this broker's
+            refused: steps[0]: deduplication_id is "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd": it has 1 to 128 characters, this one has 129
         "#]],
     );
 }

@@ -66,7 +66,10 @@ impl Edge {
                 Command::Cancel { queue: name(&queue)?, seqs }
             }
             Call::Transact { steps } => {
-                let steps = steps.into_iter().map(|step| self.step(step));
+                let steps = steps.into_iter().enumerate().map(|(index, step)| {
+                    let of_step = |source| Rejection::Step { index, source: Box::new(source) };
+                    self.step(step).map_err(of_step)
+                });
                 Command::Transact { steps: steps.collect::<Result<_, _>>()? }
             }
             Call::Browse(look) => Command::Browse(self.browse(&look)?),
@@ -176,7 +179,7 @@ impl Edge {
 
     fn message(&self, leased: &Leased, content: (Envelope, Bytes), state: &State) -> Message {
         let source = leased.dead_letter_source;
-        let named = |id| state.queue_name(id).map_or("gone", QueueName::as_str).to_owned();
+        let named = |id| state.queue_name(id).map(ToString::to_string);
         Message {
             id: self.id(leased.seq),
             handle: self.receipts.seal(&leased.lease()),
@@ -184,7 +187,7 @@ impl Edge {
             sent_at: leased.sent_at,
             first_received_at: leased.first_received_at,
             receive_count: leased.receive_count,
-            source: source.map(named),
+            source: source.and_then(named),
         }
     }
 }

@@ -21,6 +21,7 @@ use ledgerq::{
     entropy::SeededEntropy,
     proto::v1::{
         message_service_client::MessageServiceClient, queue_service_client::QueueServiceClient,
+        redrive_service_client::RedriveServiceClient,
     },
     server,
     types::{Millis, Timestamp},
@@ -67,6 +68,7 @@ impl Clock for CountedClock {
 pub(super) struct Served {
     pub(super) queues: QueueServiceClient<Channel>,
     pub(super) messages: MessageServiceClient<Channel>,
+    pub(super) moves: RedriveServiceClient<Channel>,
     broker: Broker,
     shutdown: oneshot::Sender<()>,
 }
@@ -109,9 +111,10 @@ impl Served {
         let channel = Channel::from_shared(format!("http://{address}")).expect("it is a URL");
         let channel = channel.connect().await.expect("the port is open");
         let queues = QueueServiceClient::new(channel.clone());
+        let moves = RedriveServiceClient::new(channel.clone());
         let messages =
             MessageServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-        Self { queues, messages, broker, shutdown }
+        Self { queues, messages, moves, broker, shutdown }
     }
 
     /// Ends the server and its broker.
