@@ -172,7 +172,7 @@ fn from_settings(settings: v1::QueueSettings) -> QueueSettings {
             dead_letter_queue: name(&redrive.dead_letter_queue),
             receives_max: redrive.max_receives,
         }),
-        redrive_allow: settings.redrive_allow_policy.map_or(RedriveAllow::All, from_allow),
+        redrive_allow: settings.redrive_allow_policy.as_ref().map_or(RedriveAllow::All, from_allow),
         content_deduplication: settings.content_deduplication.unwrap_or_default(),
         deduplication_scope: match scope {
             v1::DeduplicationScope::MessageGroup => DeduplicationScope::MessageGroup,
@@ -192,7 +192,7 @@ fn from_settings(settings: v1::QueueSettings) -> QueueSettings {
     }
 }
 
-fn from_allow(allow: v1::RedriveAllowPolicy) -> RedriveAllow {
+fn from_allow(allow: &v1::RedriveAllowPolicy) -> RedriveAllow {
     match allow.mode() {
         v1::RedriveAllowMode::None => RedriveAllow::None,
         v1::RedriveAllowMode::Queues => {
