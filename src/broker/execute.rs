@@ -14,6 +14,10 @@ use crate::{
 
 /// The most bytes of one record about a lease.
 pub(super) const RECORD_BYTES_MAX: u64 = 64;
+/// The same with what the record of an attempt says of the message.
+const LEASE_BYTES_MAX: u64 = RECORD_BYTES_MAX + 8;
+/// The record of an attempt, apart from its messages, with room to look for one message more.
+const ATTEMPT_BYTES: u64 = 4 * RECORD_BYTES_MAX;
 /// The most bytes of one record that accepts a message, apart from its group's id.
 const SEND_RECORD_BYTES_MAX: u64 = 96;
 /// The most bytes of a record about a queue or a task, apart from words of the operator's own.
@@ -93,7 +97,10 @@ impl<W: Waiter> Owner<W> {
                 let heads = messages.iter().map(|(_, payload)| payload.head.len());
                 sends(messages.len(), heads.map(|head| head.min(ID_CHARS_MAX)).sum())
             }
-            Command::Receive { options, .. } => leases(self.receive_count_max(options.count_max)),
+            Command::Receive { options, .. } => {
+                let count = self.receive_count_max(options.count_max) as u64;
+                self.batch.frame_bytes(0, 0, count * LEASE_BYTES_MAX + ATTEMPT_BYTES)
+            }
             Command::Delete { leases: given, .. } | Command::Return { leases: given } => {
                 leases(given.len())
             }

@@ -102,6 +102,8 @@ pub struct Owner<W> {
 /// Whether the owner still serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mode {
+    /// It makes its first frame durable, and does nothing else yet.
+    Starting,
     /// It takes requests.
     Serving,
     /// It refuses requests, and ends once all is durable.
@@ -136,7 +138,7 @@ impl<W: Waiter> Owner<W> {
             seal_failed: None,
             seals_under_way: 0,
             report: None,
-            mode: Mode::Serving,
+            mode: Mode::Starting,
             woken: BTreeSet::new(),
             garbage_left: false,
             mover: Mover::default(),
@@ -151,6 +153,11 @@ impl<W: Waiter> Owner<W> {
         let is_held = hold == Some(Record::RetentionHeld);
         self.pass_time(if is_held { self.state.now() } else { now });
         self.commit(&hold.unwrap_or(Record::Tick));
+    }
+
+    /// The first frame is durable: requests can come, and move tasks go on.
+    pub fn serve(&mut self) {
+        self.mode = self.mode.max(Mode::Serving);
     }
 
     /// Takes in one event, at this time.
@@ -208,11 +215,13 @@ impl<W: Waiter> Owner<W> {
     pub fn next_wake(&self) -> Option<Timestamp> {
         let idle = self.log.unproved().then(|| self.synced_at.after(self.settings.idle_sync_after));
         let idle = if self.write_under_way { None } else { idle };
+        // While a job is under way there is nothing to try again.
+        let prepare = self.prepare_again_at.filter(|_| self.log.wants_segment());
         let deadlines = [
             self.state.next_deadline(),
             self.parked.next_deadline(),
             idle,
-            self.prepare_again_at,
+            prepare,
             self.next_move(),
         ];
         if self.garbage_left {
@@ -221,7 +230,7 @@ impl<W: Waiter> Owner<W> {
         // A batch that is still here waits for the disk: it goes on when that is done, not when
         // time passes.
         let waits = !self.batch.is_empty();
-        if waits { self.prepare_again_at } else { deadlines.into_iter().flatten().min() }
+        if waits { prepare } else { deadlines.into_iter().flatten().min() }
     }
 
     /// Whether everything that was decided is durable.
@@ -241,6 +250,7 @@ impl<W: Waiter> Owner<W> {
 
     fn request(&mut self, now: Timestamp, request: Request<W>) {
         // Whoever waits for nothing only gives something back; that is never refused.
+        self.pass_time(now);
         if self.mode != Mode::Serving && request.waiter.is_some() {
             self.hold(request.waiter, Err(Rejection::ShuttingDown));
             return;

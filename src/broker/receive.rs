@@ -23,7 +23,7 @@ impl<W: Waiter> Owner<W> {
             Ok((_, seqs)) if seqs.is_empty() => {
                 let found = self.state.receive_wait(&poll.queue);
                 match found.map(|(id, queue_wait)| (id, wait.unwrap_or(queue_wait))) {
-                    Ok((id, wait)) if !wait.is_zero() => {
+                    Ok((id, wait)) if !wait.is_zero() && self.mode == Mode::Serving => {
                         self.parked.park(id, self.batch.now.after(wait), poll);
                     }
                     _ => self.hold(Some(poll.waiter), Ok(Reply::Received(Vec::new()))),
@@ -45,11 +45,14 @@ impl<W: Waiter> Owner<W> {
             self.commit(&record);
             return Ok((queue, seqs));
         }
-        while self.has_room_for_lease(receiving.taken().len())
-            && let Some(record) = self.state.decide_receive(&mut receiving)
-        {
+        while self.has_room_for_lease(receiving.taken().len()) {
+            let Some(record) = self.state.decide_receive(&mut receiving) else {
+                return Ok((queue, receiving.taken().to_vec()));
+            };
             self.commit(&record);
         }
+        // There may be more, for which the next batch has room.
+        self.woken.insert(queue);
         Ok((queue, receiving.taken().to_vec()))
     }
 
@@ -97,7 +100,8 @@ impl<W: Waiter> Owner<W> {
             let Some((poll, until)) = self.parked.take_first(queue) else { break };
             match self.lease(&poll) {
                 // All that was there went to the dead-letter queue: the wait goes on.
-                Ok((_, seqs)) if seqs.is_empty() => self.parked.park_again(queue, until, poll),
+                // The queue of the name may be another by now.
+                Ok((id, seqs)) if seqs.is_empty() => self.parked.park_again(id, until, poll),
                 Ok(taken) => self.deliver(poll.waiter, &taken),
                 Err(refused) => self.hold(Some(poll.waiter), Err(refused)),
             }

@@ -133,6 +133,7 @@ fn run_until_durable<W: Waiter>(
         owner.flush(now, &mut effects);
         if effects.is_empty() {
             let is_durable = owner.is_durable();
+            owner.serve();
             let segment_bytes = settings.segment_bytes;
             return is_durable.then_some(()).ok_or(StartError::NoSpace { segment_bytes });
         }

@@ -150,6 +150,7 @@ impl State {
         let Some(touched) = queue.lease(seq, until) else { return };
         touched.nonce = nonce;
         touched.is_changed = false;
+        touched.is_repeated = false;
         touched.leased_at = now;
         touched.receive_count = touched.receive_count.saturating_add(1);
         if touched.first_received_at == Timestamp::ZERO {
@@ -254,6 +255,10 @@ impl State {
         let Some(made) = queue.attempts.by_id.get(&attempt) else { return };
         for seq in made.seqs.clone() {
             self.lease_lasts(id, seq, until);
+            let queue = self.queues.get_mut(&id);
+            if let Some(touched) = queue.and_then(|queue| queue.touched.get_mut(&seq)) {
+                touched.is_repeated = true;
+            }
         }
     }
 }

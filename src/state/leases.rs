@@ -79,8 +79,10 @@ impl State {
     /// The record that undoes a lease, as if its receive had not been; `None` if it is over.
     pub fn decide_return(&self, lease: &LeaseRef) -> Option<Record> {
         let touched = self.queues.get(&lease.queue)?.touched.get(&lease.seq)?;
-        let is_held = touched.is_in_flight() && touched.nonce == lease.nonce;
-        is_held.then_some(Record::LeaseReturned { queue: lease.queue, seq: lease.seq })
+        // A copy of a repeated answer that nobody took says nothing of the other copy.
+        let is_one = touched.nonce == lease.nonce && !touched.is_repeated;
+        (is_one && touched.is_in_flight())
+            .then_some(Record::LeaseReturned { queue: lease.queue, seq: lease.seq })
     }
 
     /// The record that deletes a message which waits for its time, or why there is none.

@@ -24,6 +24,9 @@ pub(super) struct Touched {
     pub(super) nonce: Nonce,
     /// Whether the last lease was changed since its receive.
     pub(super) is_changed: bool,
+    /// Whether an attempt was repeated since the receive: its lease is in two hands, and one that
+    /// lets go does not end it.
+    pub(super) is_repeated: bool,
     /// Receives in the queues that it was in before.
     pub(super) received_elsewhere: u32,
     /// The queue that it came from as a dead letter.
@@ -71,6 +74,7 @@ impl Touched {
             leased_at: Timestamp::ZERO,
             nonce: Nonce::default(),
             is_changed: false,
+            is_repeated: false,
             received_elsewhere: 0,
             source: None,
             phase,

@@ -155,7 +155,7 @@ impl SimBroker {
         let (on, by) = (Arc::new(disk.clone()), Arc::new(clock.clone()));
         let started = start::start(settings, on, by, entropy, &mut |_| {})?;
         let identity = started.directory.identity();
-        Ok(Self {
+        let mut broker = Self {
             disk: disk.clone(),
             clock: clock.clone(),
             time: started.clock,
@@ -169,7 +169,10 @@ impl SimBroker {
             no_space_count: 0,
             report: started.report,
             _directory: started.directory,
-        })
+        };
+        // As its threads would: what goes on by itself goes on.
+        broker.settle();
+        Ok(broker)
     }
 
     pub(crate) fn disk(&self) -> &SimDisk {
