@@ -270,3 +270,22 @@ fn a_purge_ends_attempts() {
         "#]],
     );
 }
+
+#[test]
+fn a_lost_copy_of_a_repeated_answer_leaves_the_other_its_lease() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group=g dedup=1
+         receive jobs.fifo attempt=t
+         lose jobs.fifo attempt=t
+         receive jobs.fifo
+         delete jobs.fifo r1",
+        expect![[r#"
+            created jobs.fifo
+            sent m1
+            received m1 r1 count=1
+            nothing
+            deleted
+        "#]],
+    );
+}
