@@ -214,14 +214,24 @@ fn attempts_are_for_fifo_queues_and_have_1_to_128_characters() {
          create jobs.fifo
          receive jobs attempt=A
          receive jobs.fifo attempt=A*128
-         receive jobs.fifo attempt=A*129
-         receive jobs.fifo attempt=",
+         receive jobs.fifo attempt=A*129",
         expect![[r#"
             created jobs
             created jobs.fifo
             refused: attempt_id is not for queue jobs: only receives of FIFO queues have attempts
             nothing
             refused: attempt_id is "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA": it has 1 to 128 characters, this one has 129
+        "#]],
+    );
+}
+
+#[test]
+fn an_attempt_id_is_not_empty() {
+    check(
+        "create jobs.fifo
+         receive jobs.fifo attempt=",
+        expect![[r#"
+            created jobs.fifo
             refused: attempt_id is "": it has 1 to 128 characters, this one has 0
         "#]],
     );

@@ -363,15 +363,25 @@ fn an_id_has_1_to_128_characters_of_letters_digits_and_punctuation() {
          send jobs a dedup=d*128
          send jobs b dedup=d*129
          send jobs c dedup=d*1000000
-         send jobs d dedup=
-         send jobs e dedup=\u{7f}",
+         send jobs d dedup=\u{7f}",
         expect![[r#"
             created jobs
             sent m1
             refused: deduplication_id is "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd": it has 1 to 128 characters, this one has 129
             refused: deduplication_id is "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd": it has 1 to 128 characters, this one has 1000000
-            refused: deduplication_id is "": it has 1 to 128 characters, this one has 0
             refused: deduplication_id is "\u{7f}": it has letters, digits and punctuation, not '\u{7f}'
+        "#]],
+    );
+}
+
+#[test]
+fn an_id_is_not_empty() {
+    check(
+        "create jobs
+         send jobs a dedup=",
+        expect![[r#"
+            created jobs
+            refused: deduplication_id is "": it has 1 to 128 characters, this one has 0
         "#]],
     );
 }

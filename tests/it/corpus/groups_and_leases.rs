@@ -216,23 +216,33 @@ fn the_same_group_id_in_two_queues_is_two_groups() {
 }
 
 #[test]
+fn a_group_id_is_not_empty() {
+    check(
+        "create jobs.fifo
+         send jobs.fifo a group= dedup=1",
+        expect![[r#"
+            created jobs.fifo
+            refused: group_id is "": it has 1 to 128 characters, this one has 0
+        "#]],
+    );
+}
+
+#[test]
 fn a_group_id_has_1_to_128_characters_of_letters_digits_and_punctuation() {
     check(
         "create jobs.fifo
          send jobs.fifo a group=g*128 dedup=1
          send jobs.fifo b group=g*129 dedup=2
          send jobs.fifo c group=g*100000 dedup=3
-         send jobs.fifo d group= dedup=4
-         send jobs.fifo e group=a\u{7f} dedup=5
-         send jobs.fifo f group=!\"$%&'()+,-./:;<>?@[\\]^_`{|}~ dedup=6
-         send jobs.fifo g dedup=7
+         send jobs.fifo d group=a\u{7f} dedup=4
+         send jobs.fifo e group=!\"$%&'()+,-./:;<>?@[\\]^_`{|}~ dedup=5
+         send jobs.fifo f dedup=6
          show jobs.fifo",
         expect![[r#"
             created jobs.fifo
             sent m1
             refused: group_id is "gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg": it has 1 to 128 characters, this one has 129
             refused: group_id is "gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg": it has 1 to 128 characters, this one has 100000
-            refused: group_id is "": it has 1 to 128 characters, this one has 0
             refused: group_id is "a\u{7f}": it has letters, digits and punctuation, not '\u{7f}'
             sent m2
             refused: group_id is missing: a message of a FIFO queue has a group

@@ -80,7 +80,6 @@ fn creation_is_idempotent_in_every_setting() {
          create jobs dlq=dead:3 allow=a backoff=1s
          create jobs
          create jobs dlq=dead:4
-         create jobs dlq=none
          create jobs allow=all
          create jobs backoff=2s
          create jobs.fifo content-dedup=true scope=group throughput=group
@@ -94,7 +93,6 @@ fn creation_is_idempotent_in_every_setting() {
             created jobs
             created jobs
             refused: queue jobs already exists with another redrive_policy
-            refused: queue jobs already exists with another redrive_policy
             refused: queue jobs already exists with another redrive_allow_policy
             refused: queue jobs already exists with another retry_backoff
             created jobs.fifo
@@ -102,6 +100,22 @@ fn creation_is_idempotent_in_every_setting() {
             refused: queue jobs.fifo already exists with another content_deduplication
             refused: queue jobs.fifo already exists with another deduplication_scope
             refused: queue jobs.fifo already exists with another throughput_limit
+        "#]],
+    );
+}
+
+#[test]
+fn to_be_without_a_setting_is_to_have_another() {
+    check(
+        "create dead
+         create jobs dlq=dead:3 backoff=1s
+         create jobs dlq=none
+         create jobs backoff=none",
+        expect![[r#"
+            created dead
+            created jobs
+            refused: queue jobs already exists with another redrive_policy
+            refused: queue jobs already exists with another retry_backoff
         "#]],
     );
 }

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use ledgerq::types::{
     Attribute, CancelOutcome, Delay, DeleteMode, DeleteOutcome, MessageState, Millis, MoveTaskView,
-    QueueCounts, QueueSettings, SettingsPatch, StateFilter, Timestamp,
+    QueueCounts, QueueSettings, SettingsPatch, StateFilter, Timestamp, limits,
 };
+
+use super::show;
 
 /// A broker at some depth: its state alone, its owner, or a server.
 pub(super) trait Driver {
@@ -19,11 +21,20 @@ pub(super) trait Driver {
     /// The polls that were answered since the last call, in order; `expected` says how many there
     /// should be, for a driver that cannot know when to stop waiting.
     fn arrived(&mut self, expected: usize) -> Vec<(String, Outcome)>;
+    /// How the move tasks are, once each has come to where it waits for its time or ends;
+    /// `expected` says where that is, for a driver whose tasks go on in the background.
+    fn tasks(&mut self, expected: &[String]) -> Vec<String> {
+        let _ = expected;
+        self.call(ALL_TASKS).tasks()
+    }
     /// Lets time pass.
     fn advance(&mut self, by: Millis);
     /// Ends the broker at once and starts it on what it had made durable.
     fn restart(&mut self);
 }
+
+/// Lists every move task that is listed at all.
+pub(super) const ALL_TASKS: Call = Call::ListMoves { source: None, count_max: limits::PAGE_MAX };
 
 /// What a client asks, as he writes it: names and handles are not checked yet.
 #[derive(Clone, Debug)]
@@ -118,6 +129,16 @@ pub(super) enum Outcome {
     MoveStarted { task: Option<String>, to_move_count: u64 },
     Moves(Vec<(String, MoveTaskView)>),
     MoveCancelling { moved_count: u64 },
+}
+
+impl Outcome {
+    /// The tasks that were listed, each as it is shown.
+    pub(super) fn tasks(self) -> Vec<String> {
+        match self {
+            Self::Moves(tasks) => tasks.iter().map(|(_, task)| show::task(task)).collect(),
+            other => panic!("a list of tasks was answered with {other:?}"),
+        }
+    }
 }
 
 /// A queue as it is told.

@@ -100,21 +100,36 @@ pub(crate) fn check(script: &str, expect: Expect) {
 #[expect(clippy::needless_pass_by_value, reason = "as expect-test is used everywhere")]
 pub(crate) fn check_with(setup: Setup, script: &str, expect: Expect) {
     let lines = parse::script(script);
-    let Story { transcript, arrivals } = run(&mut StateDriver::new(setup), &lines, &[]);
+    let Story { transcript, beside } = run(&mut StateDriver::new(setup), &lines, &[]);
     expect.assert_eq(&fold::fold(&transcript));
     let tell = |name: &str, mut driver: Box<dyn Driver>, lines: &[Line]| {
-        let story = run(&mut *driver, lines, &arrivals);
+        let story = run(&mut *driver, lines, &beside);
         assert_eq!(story.transcript, transcript, "{name} tells another story");
     };
     tell("Broker", Box::new(BrokerDriver::new(setup)), &lines);
     if !lines.iter().any(|line| line.is_of_the_inside() || !grpc::is_in_the_api(line)) {
-        tell("the server", Box::new(GrpcDriver::new(setup)), &lines);
+        tell_server(setup, &lines, &transcript);
     }
     if !lines.iter().any(Line::shows_restarts) {
         let restarted = with_restarts(&lines);
         tell("State, always restarted", Box::new(StateDriver::new(setup)), &restarted);
         tell("Broker, always restarted", Box::new(BrokerDriver::new(setup)), &restarted);
     }
+}
+
+/// Tells the script to a real server. Its clock leaps, so that a task with a rate would fall behind
+/// if time did not pass in the steps of the task.
+fn tell_server(setup: Setup, lines: &[Line], transcript: &str) {
+    let in_steps: Vec<Line> = if lines.iter().any(Line::shows_rates) {
+        lines.iter().flat_map(Line::in_steps).collect()
+    } else {
+        lines.to_vec()
+    };
+    let first = run(&mut StateDriver::new(setup), &in_steps, &[]);
+    assert_eq!(first.transcript, transcript, "State tells another story in small steps");
+    let story = run(&mut GrpcDriver::new(setup), &in_steps, &first.beside);
+    assert_eq!(story.transcript, transcript, "the server tells another story");
+    assert_eq!(story.beside, first.beside, "the server does something else beside its story");
 }
 
 /// The script with a restart after every line. It is for scripts whose story has no restart in it:

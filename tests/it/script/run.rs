@@ -10,24 +10,36 @@ use super::{
     show,
 };
 
-/// What was written down, one line an outcome, and how many polls were answered at each line.
+/// What was written down, one line an outcome, and what happened beside it at each line.
 pub(super) struct Story {
     pub(super) transcript: String,
-    pub(super) arrivals: Vec<usize>,
+    pub(super) beside: Vec<Beside>,
 }
 
-/// Tells the lines to the driver. `expected` are the arrivals of a story that was told before.
-pub(super) fn run(driver: &mut dyn Driver, lines: &[Line], expected: &[usize]) -> Story {
-    let (mut run, mut arrivals) = (Run::default(), Vec::new());
+/// What a line brings about without an answer to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beside {
+    /// How many polls were answered.
+    arrivals: usize,
+    /// How the move tasks are.
+    tasks: Vec<String>,
+}
+
+/// Tells the lines to the driver. `expected` is what a story that was told before had beside it.
+pub(super) fn run(driver: &mut dyn Driver, lines: &[Line], expected: &[Beside]) -> Story {
+    let (mut run, mut beside) = (Run::default(), Vec::new());
     for (at, line) in lines.iter().enumerate() {
         run.line(driver, line.clone());
-        let arrived = driver.arrived(expected.get(at).copied().unwrap_or(0));
-        arrivals.push(arrived.len());
+        let expected = expected.get(at).cloned().unwrap_or_default();
+        let has_tasks = !run.tasks.is_empty();
+        let tasks = if has_tasks { driver.tasks(&expected.tasks) } else { Vec::new() };
+        let arrived = driver.arrived(expected.arrivals);
+        beside.push(Beside { arrivals: arrived.len(), tasks });
         for (label, outcome) in arrived {
             run.received(&format!("{label}: "), outcome);
         }
     }
-    Story { transcript: run.transcript, arrivals }
+    Story { transcript: run.transcript, beside }
 }
 
 #[derive(Default)]

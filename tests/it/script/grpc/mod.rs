@@ -15,7 +15,7 @@ use tonic::{Response, Status};
 
 use super::{
     Setup,
-    driver::{Call, Driver, Outcome, Receive},
+    driver::{ALL_TASKS, Call, Driver, Outcome, Receive},
     server::{CountedClock, Served},
 };
 
@@ -123,6 +123,17 @@ impl Driver for GrpcDriver {
         // Answers that were released together may come in any order.
         arrived.sort_by_key(|(label, _)| labels.iter().position(|known| known == label));
         arrived
+    }
+
+    fn tasks(&mut self, expected: &[String]) -> Vec<String> {
+        let settled = async {
+            while self.answer(ALL_TASKS).await.tasks() != expected {
+                tokio::task::yield_now().await;
+            }
+        };
+        let settled = self.runtime.block_on(async { timeout(PATIENCE, settled).await });
+        // Where they are instead is compared by whoever asks.
+        if settled.is_err() { self.call(ALL_TASKS).tasks() } else { expected.to_vec() }
     }
 
     fn advance(&mut self, by: Millis) {

@@ -13,12 +13,10 @@ pub(super) async fn ask(mut moves: RedriveServiceClient<Channel>, call: Call) ->
     match call {
         Call::StartMove { given, dry_run } => {
             let request = request_of(given, dry_run);
-            let outcome = told(moves.start_move(request).await, |answer| Outcome::MoveStarted {
+            told(moves.start_move(request).await, |answer| Outcome::MoveStarted {
                 task: (!dry_run).then(|| answer.task_id.to_string()),
                 to_move_count: answer.to_move_count,
-            });
-            until_all_rest(&mut moves).await;
-            outcome
+            })
         }
         Call::ListMoves { source, count_max } => {
             let source_queue = source.unwrap_or_default();
@@ -36,21 +34,6 @@ pub(super) async fn ask(mut moves: RedriveServiceClient<Channel>, call: Call) ->
             })
         }
         other => unreachable!("{other:?} is not about move tasks"),
-    }
-}
-
-/// A task without a rate does all that it has to as fast as it can.
-async fn until_all_rest(moves: &mut RedriveServiceClient<Channel>) {
-    loop {
-        let request = v1::ListMovesRequest { source_queue: String::new(), max_tasks: 1000 };
-        let listed = moves.list_moves(request).await.expect("a list is never refused");
-        let is_running = |task: &v1::MoveTask| {
-            matches!(task.state(), v1::MoveState::Running | v1::MoveState::Cancelling)
-        };
-        if !listed.into_inner().tasks.iter().any(is_running) {
-            return;
-        }
-        tokio::task::yield_now().await;
     }
 }
 

@@ -93,10 +93,18 @@ fn mask_of(given: &SettingsPatch) -> Option<FieldMask> {
     }
     let named = [
         ("delay", given.delay.is_some()),
+        ("max_message_bytes", given.message_bytes_max.is_some()),
+        ("retention", given.retention.is_some()),
+        ("receive_wait", given.receive_wait.is_some()),
         ("visibility_timeout", given.visibility_timeout.is_some()),
         ("redrive_policy", given.redrive.is_some()),
+        ("redrive_allow_policy", given.redrive_allow.is_some()),
+        ("content_deduplication", given.content_deduplication.is_some()),
+        ("deduplication_scope", given.deduplication_scope.is_some()),
+        ("throughput_limit", given.throughput_limit.is_some()),
         ("retry_backoff", given.backoff.is_some()),
         ("tags", given.tags.is_some()),
+        ("stored", !given.stored.is_empty()),
     ];
     let paths = named.into_iter().filter(|(_, is_given)| *is_given);
     Some(FieldMask { paths: paths.map(|(path, _)| path.to_owned()).collect() })

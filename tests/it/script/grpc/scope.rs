@@ -7,7 +7,7 @@ use crate::script::{
     parse::Line,
 };
 
-/// Whether the api has words for the line, and one can know when it has taken effect.
+/// Whether the api has words for the line.
 pub(in crate::script) fn is_in_the_api(line: &Line) -> bool {
     match line {
         Line::Poll { receive, .. } | Line::Lose(receive) => is_receive(receive),
@@ -29,8 +29,6 @@ fn is_call(call: &Call) -> bool {
             Step::Send { entry, .. } => is_entry(entry),
             Step::Delete { .. } | Step::Change { .. } => true,
         }),
-        // Who keeps to a rate does so in the background.
-        Call::StartMove { given, .. } => given.rate_max.is_none(),
         Call::Update { .. }
         | Call::Get { .. }
         | Call::List { .. }
@@ -42,6 +40,7 @@ fn is_call(call: &Call) -> bool {
         | Call::Change { .. }
         | Call::Cancel { .. }
         | Call::Browse(_)
+        | Call::StartMove { .. }
         | Call::ListMoves { .. }
         | Call::CancelMove { .. } => true,
     }

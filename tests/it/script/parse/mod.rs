@@ -9,6 +9,9 @@ use self::words::{Words, attribute, duration, repeated};
 use super::driver::{Call, Entry, Look, Move, Receive, Step};
 use crate::broker::BEGIN;
 
+/// The time between two messages of a task is a whole number of these.
+const STEP: Millis = Millis::new(100);
+
 /// One line of a script. Handles are labels still.
 #[derive(Clone, Debug)]
 pub(super) enum Line {
@@ -41,9 +44,24 @@ impl Line {
     pub(super) fn shows_restarts(&self) -> bool {
         match self {
             Self::Poll { .. } => true,
-            Self::Call(Call::StartMove { given, .. }) => given.rate_max.is_some(),
-            _ => false,
+            _ => self.shows_rates(),
         }
+    }
+
+    /// Whether it starts a task that goes on as time passes.
+    pub(super) fn shows_rates(&self) -> bool {
+        matches!(self, Self::Call(Call::StartMove { given, .. }) if given.rate_max.is_some())
+    }
+
+    /// The line, or if it lets time pass, several that let as much pass.
+    pub(super) fn in_steps(&self) -> Vec<Self> {
+        let Self::Advance(by) = self else { return vec![self.clone()] };
+        let (steps, rest) = (by.get() / STEP.get(), by.get() % STEP.get());
+        let mut lines = vec![Self::Advance(STEP); usize::try_from(steps).expect("a few")];
+        if rest > 0 {
+            lines.push(Self::Advance(Millis::new(rest)));
+        }
+        lines
     }
 }
 
