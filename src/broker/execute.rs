@@ -70,7 +70,10 @@ impl<W: Waiter> Owner<W> {
             | Command::ListQueues { .. }
             | Command::ListDeadLetterSources { .. }
             | Command::Browse(_)
-            | Command::ListMoves { .. } => 0,
+            | Command::ListMoves { .. }
+            | Command::GetStatus
+            | Command::Checkpoint
+            | Command::Compact => 0,
             Command::CreateQueue { queue, settings } | Command::UpdateQueue { queue, settings } => {
                 let words = self.words_bytes(queue, settings);
                 self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX + words)
@@ -175,6 +178,7 @@ impl<W: Waiter> Owner<W> {
                 Ok(Reply::Moves(self.state.move_tasks(source.as_ref(), count_max)))
             }
             Command::CancelMove { task } => self.cancel_move(task),
+            Command::GetStatus | Command::Checkpoint | Command::Compact => Err(Rejection::Unknown),
             Command::Receive { .. } | Command::Browse(_) | Command::Move { .. } => {
                 unreachable!("these are carried out by themselves")
             }

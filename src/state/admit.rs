@@ -57,7 +57,10 @@ impl State {
     /// Whether [`State::apply`] may be given this record now.
     pub fn admits(&self, record: &Record) -> Result<(), Inadmissible> {
         match *record {
-            Record::Tick | Record::RetentionHeld | Record::RetentionReleased => Ok(()),
+            Record::Tick
+            | Record::RetentionHeld
+            | Record::RetentionReleased
+            | Record::Compacted { .. } => Ok(()),
             Record::QueueCreated { queue, ref name, .. } => {
                 let is_free = queue >= self.next_queue && !self.names.contains_key(name);
                 is_free.then_some(()).ok_or(No::QueueInUse(queue))

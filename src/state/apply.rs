@@ -23,7 +23,7 @@ impl State {
     fn make_true(&mut self, record: &Record) {
         debug_assert_eq!(self.admits(record), Ok(()), "only what is admitted is applied");
         match *record {
-            Record::Tick => {}
+            Record::Tick | Record::Compacted { .. } => {}
             Record::RetentionHeld => self.retention_held = true,
             Record::RetentionReleased => self.release_retention(),
             Record::QueueCreated { queue, ref name, ref settings } => {

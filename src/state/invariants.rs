@@ -22,7 +22,8 @@ impl State {
             | Record::Transacted { .. }
             | Record::MoveStarted { .. }
             | Record::MoveCancelling { .. }
-            | Record::MoveEnded { .. } => return,
+            | Record::MoveEnded { .. }
+            | Record::Compacted { .. } => return,
             Record::QueueCreated { queue, .. }
             | Record::QueueUpdated { queue, .. }
             | Record::QueueDeleted { queue }

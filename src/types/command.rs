@@ -134,6 +134,12 @@ pub enum Command {
         /// The task.
         task: TaskId,
     },
+    /// Tell how the broker is.
+    GetStatus,
+    /// Take a checkpoint now; answered when it is published.
+    Checkpoint,
+    /// Copy the live messages of every file that has too few of them now; answered when it is done.
+    Compact,
     /// Move messages of a task whose payloads were read; asked by the broker itself.
     Move {
         /// The task.
@@ -260,7 +266,10 @@ impl Command {
             | Self::Browse(_)
             | Self::StartMove { .. }
             | Self::ListMoves { .. }
-            | Self::CancelMove { .. } => 0,
+            | Self::CancelMove { .. }
+            | Self::GetStatus
+            | Self::Checkpoint
+            | Self::Compact => 0,
         }
     }
 }

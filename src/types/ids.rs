@@ -19,6 +19,10 @@ pub struct QueueId(u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(u64);
 
+/// One compaction output: dense, never given again. The first is 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutputId(u64);
+
 /// Tells one lease of a message from every other: random, chosen by the broker for each receive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(u64);
@@ -59,6 +63,7 @@ number!(Seq);
 number!(QueueId);
 number!(Nonce);
 number!(TaskId);
+number!(OutputId);
 
 /// What a client knows a message by: a UUID version 8 (RFC 9562) that encodes its [`Seq`].
 ///

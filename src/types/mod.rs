@@ -10,6 +10,7 @@ mod browse;
 mod command;
 mod group;
 mod ids;
+mod image;
 pub mod limits;
 mod moves;
 mod name;
@@ -17,13 +18,18 @@ mod record;
 mod rejection;
 mod reply;
 mod settings;
+mod status;
 mod time;
 
 pub use attribute::{Attribute, AttributeValue, Envelope, Payload, check_attribute_count};
 pub use browse::{Browse, Browsed, MessageState, StateFilter};
 pub use command::{Command, Delay, DeleteMode, LeaseRef, ReceiveOptions, SendEntry, Step};
 pub use group::{Deduplication, Digest, GroupId, check_id};
-pub use ids::{Lineage, Lsn, MessageId, Nonce, QueueId, Seq, TaskId};
+pub use ids::{Lineage, Lsn, MessageId, Nonce, OutputId, QueueId, Seq, TaskId};
+pub use image::{
+    AttemptImage, BaseImage, DeduplicationBucket, ImageEntry, MoveImage, PhaseImage, QueueImage,
+    Summary, TouchedImage,
+};
 pub use moves::{MoveFilter, MoveOutcome, MoveSpec, MoveTaskView};
 pub use name::{NameError, QueueName};
 pub use record::{Record, Sending};
@@ -34,5 +40,8 @@ pub use reply::{
 pub use settings::{
     Backoff, DeduplicationScope, QueueSettings, RedriveAllow, RedrivePolicy, SettingsPatch,
     ThroughputLimit, check_tags,
+};
+pub use status::{
+    CheckpointStatus, CompactionStatus, FilesStatus, RecoveryStatus, Status, WrittenStatus,
 };
 pub use time::{Millis, Timestamp};

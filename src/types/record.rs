@@ -1,8 +1,8 @@
 //! The logged facts. Each holds all that replay needs: times, ids and nonces were chosen before.
 
 use super::{
-    Digest, GroupId, MoveFilter, MoveOutcome, Nonce, QueueId, QueueName, QueueSettings, Seq,
-    TaskId, Timestamp, limits::PRIORITY_DEFAULT,
+    Digest, GroupId, MoveFilter, MoveOutcome, Nonce, OutputId, QueueId, QueueName, QueueSettings,
+    Seq, TaskId, Timestamp, limits::PRIORITY_DEFAULT,
 };
 
 /// One fact of the log. The time at which it became true is its frame's `now`.
@@ -155,6 +155,18 @@ pub enum Record {
         task: TaskId,
         /// How.
         outcome: MoveOutcome,
+    },
+    /// Messages have another place from now on: those of a compaction output that are live.
+    /// Nothing changes but places, which the state does not know.
+    Compacted {
+        /// The output.
+        output: OutputId,
+        /// The salt of its file.
+        salt: u32,
+        /// Length of its file, in bytes.
+        length: u64,
+        /// The CRC of its footer.
+        footer_crc: u32,
     },
 }
 

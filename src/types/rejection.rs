@@ -227,6 +227,14 @@ pub enum Rejection {
     /// There is no space on the disk for another message.
     #[error("the disk is full: no sends until space is free; receives and deletes go on")]
     DiskFull,
+    /// A checkpoint or a compaction that was asked for could not be done; the broker goes on.
+    #[error("the {what} failed: {reason}")]
+    MaintenanceFailed {
+        /// Which of the two.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The broker is shutting down: the command was not accepted.
     #[error("the broker is shutting down")]
     ShuttingDown,

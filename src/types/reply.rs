@@ -1,8 +1,8 @@
 //! What the broker answers.
 
 use super::{
-    Browsed, LeaseRef, Millis, MoveTaskView, Nonce, QueueId, QueueName, QueueSettings, Rejection,
-    Seq, TaskId, Timestamp,
+    Browsed, CheckpointStatus, LeaseRef, Millis, MoveTaskView, Nonce, QueueId, QueueName,
+    QueueSettings, Rejection, Seq, Status, TaskId, Timestamp,
 };
 
 /// The answer to a command that was not refused. Lists hold one item for each entry, in order.
@@ -48,6 +48,15 @@ pub enum Reply {
     },
     /// Move tasks, the newest first.
     Moves(Vec<MoveTaskView>),
+    /// How the broker is.
+    Status(Box<Status>),
+    /// A checkpoint was published.
+    Checkpointed(CheckpointStatus),
+    /// A compaction has ended: how many messages it copied.
+    Compacted {
+        /// How many.
+        copied_count: u64,
+    },
     /// A move task will end; so many messages it has moved.
     MoveCancelling {
         /// How many.

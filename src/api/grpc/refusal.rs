@@ -192,6 +192,7 @@ fn kind(rejection: &Rejection) -> Kind {
             Kind::exhausted("OVERLOADED", "requests under way", OVERLOADED_RETRY)
         }
         Rejection::DiskFull => Kind::exhausted("DISK_FULL", "disk", DISK_FULL_RETRY),
+        Rejection::MaintenanceFailed { .. } => Kind::of(Unavailable, "MAINTENANCE_FAILED"),
         Rejection::ShuttingDown => Kind::of(Unavailable, "SHUTTING_DOWN").retry_after(CLOSED_RETRY),
         Rejection::Unknown => Kind::of(Unknown, "OUTCOME_UNKNOWN"),
     }

@@ -112,6 +112,7 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
         | Rejection::PurgeInProgress { .. }
         | Rejection::Overloaded { .. }
         | Rejection::DiskFull
+        | Rejection::MaintenanceFailed { .. }
         | Rejection::ShuttingDown
         | Rejection::Unknown => Vec::new(),
     };
@@ -150,6 +151,7 @@ fn resource(rejection: &Rejection) -> Option<(&'static str, String)> {
         | Rejection::RequestTooLarge { .. }
         | Rejection::Overloaded { .. }
         | Rejection::DiskFull
+        | Rejection::MaintenanceFailed { .. }
         | Rejection::ShuttingDown
         | Rejection::Unknown => None,
     }
@@ -210,6 +212,7 @@ mod tests {
             Rejection::Overloaded { what: "10 requests".into() },
             Rejection::RequestTooLarge { bytes: 2000, bytes_max: 1024 },
             Rejection::DiskFull,
+            Rejection::MaintenanceFailed { what: "checkpoint", reason: "no space".into() },
             Rejection::ShuttingDown,
             Rejection::Unknown,
         ]

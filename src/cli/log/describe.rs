@@ -72,6 +72,10 @@ pub(super) fn describe(record: &Record) -> Described {
         Record::MoveEnded { task, outcome } => {
             ("MoveEnded", with(vec![task_of(*task)], outcome_fields(outcome)))
         }
+        Record::Compacted { output, length, .. } => (
+            "Compacted",
+            vec![("output", Value::Number(output.get())), ("bytes", Value::Number(*length))],
+        ),
     };
     Described { name, fields, within: Vec::new() }
 }

@@ -1,18 +1,18 @@
 //! From bytes to records.
 
 use super::{
-    ATTEMPT_MADE, ATTEMPT_REPEATED, CANCELLED, COMPLETED, FAILED, HAS_DEDUPLICATION, HAS_EXPIRY,
-    HAS_GROUP, LEASE_RETURNED, MESSAGE_DELETED, MESSAGE_LEASED, MESSAGE_MOVED, MESSAGE_REDRIVEN,
-    MESSAGE_SENT, MESSAGE_SENT_PLAIN, MOVE_CANCELLING, MOVE_ENDED, MOVE_STARTED, QUEUE_CREATED,
-    QUEUE_CREATED_1, QUEUE_DELETED, QUEUE_PAUSED, QUEUE_PURGED, QUEUE_UPDATED, QUEUE_UPDATED_1,
-    RETENTION_HELD, RETENTION_RELEASED, TICK, TRANSACTED, VISIBILITY_CHANGED,
+    ATTEMPT_MADE, ATTEMPT_REPEATED, CANCELLED, COMPACTED, COMPLETED, FAILED, HAS_DEDUPLICATION,
+    HAS_EXPIRY, HAS_GROUP, LEASE_RETURNED, MESSAGE_DELETED, MESSAGE_LEASED, MESSAGE_MOVED,
+    MESSAGE_REDRIVEN, MESSAGE_SENT, MESSAGE_SENT_PLAIN, MOVE_CANCELLING, MOVE_ENDED, MOVE_STARTED,
+    QUEUE_CREATED, QUEUE_CREATED_1, QUEUE_DELETED, QUEUE_PAUSED, QUEUE_PURGED, QUEUE_UPDATED,
+    QUEUE_UPDATED_1, RETENTION_HELD, RETENTION_RELEASED, TICK, TRANSACTED, VISIBILITY_CHANGED,
     settings::{take_first_settings, take_settings},
 };
 use crate::{
     codec::reader::{DecodeError, Reader},
     types::{
-        Digest, GroupId, Millis, MoveFilter, MoveOutcome, Nonce, QueueId, QueueName, Record,
-        Sending, Seq, TaskId, Timestamp,
+        Digest, GroupId, Millis, MoveFilter, MoveOutcome, Nonce, OutputId, QueueId, QueueName,
+        Record, Sending, Seq, TaskId, Timestamp,
     },
 };
 
@@ -46,6 +46,12 @@ fn take_record(reader: &mut Reader<'_>, nesting: Nesting) -> Result<Record, Deco
         }
         QUEUE_CREATED_1 | QUEUE_UPDATED_1 | QUEUE_CREATED | QUEUE_UPDATED | QUEUE_DELETED
         | QUEUE_PURGED | QUEUE_PAUSED => take_queue_record(kind, &mut fields)?,
+        COMPACTED => Record::Compacted {
+            output: OutputId::new(fields.u64("an output's id")?),
+            salt: fields.u32("an output's salt")?,
+            length: fields.u64("an output's length")?,
+            footer_crc: fields.u32("a footer's CRC")?,
+        },
         _ => take_other(kind, offset, &mut fields)?,
     };
     fields.finish()?;

@@ -3,11 +3,11 @@
 use bytes::BufMut;
 
 use super::{
-    ATTEMPT_MADE, ATTEMPT_REPEATED, CANCELLED, COMPLETED, FAILED, HAS_DEDUPLICATION, HAS_EXPIRY,
-    HAS_GROUP, LEASE_RETURNED, MESSAGE_DELETED, MESSAGE_LEASED, MESSAGE_MOVED, MESSAGE_REDRIVEN,
-    MESSAGE_SENT, MESSAGE_SENT_PLAIN, MOVE_CANCELLING, MOVE_ENDED, MOVE_STARTED, QUEUE_CREATED,
-    QUEUE_DELETED, QUEUE_PAUSED, QUEUE_PURGED, QUEUE_UPDATED, RETENTION_HELD, RETENTION_RELEASED,
-    TICK, TRANSACTED, VISIBILITY_CHANGED, settings::put_settings,
+    ATTEMPT_MADE, ATTEMPT_REPEATED, CANCELLED, COMPACTED, COMPLETED, FAILED, HAS_DEDUPLICATION,
+    HAS_EXPIRY, HAS_GROUP, LEASE_RETURNED, MESSAGE_DELETED, MESSAGE_LEASED, MESSAGE_MOVED,
+    MESSAGE_REDRIVEN, MESSAGE_SENT, MESSAGE_SENT_PLAIN, MOVE_CANCELLING, MOVE_ENDED, MOVE_STARTED,
+    QUEUE_CREATED, QUEUE_DELETED, QUEUE_PAUSED, QUEUE_PURGED, QUEUE_UPDATED, RETENTION_HELD,
+    RETENTION_RELEASED, TICK, TRANSACTED, VISIBILITY_CHANGED, settings::put_settings,
 };
 use crate::{
     codec::put,
@@ -56,6 +56,7 @@ fn record_type(record: &Record) -> u8 {
         Record::MessageRedriven { .. } => MESSAGE_REDRIVEN,
         Record::MoveCancelling { .. } => MOVE_CANCELLING,
         Record::MoveEnded { .. } => MOVE_ENDED,
+        Record::Compacted { .. } => COMPACTED,
     }
 }
 
@@ -115,6 +116,12 @@ fn put_fields(record: &Record, out: &mut Vec<u8>) {
             for record in records {
                 encode_record(record, out);
             }
+        }
+        Record::Compacted { output, salt, length, footer_crc } => {
+            out.put_u64_le(output.get());
+            out.put_u32_le(*salt);
+            out.put_u64_le(*length);
+            out.put_u32_le(*footer_crc);
         }
         Record::MoveStarted { .. }
         | Record::MessageRedriven { .. }

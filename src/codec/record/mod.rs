@@ -43,6 +43,7 @@ const MOVE_STARTED: u8 = 21;
 const MESSAGE_REDRIVEN: u8 = 22;
 const MOVE_CANCELLING: u8 = 23;
 const MOVE_ENDED: u8 = 24;
+const COMPACTED: u8 = 25;
 
 /// Flags of what a message that is not plain has.
 const HAS_EXPIRY: u8 = 1;

@@ -2,8 +2,8 @@
 
 use ledgerq::types::{
     Attribute, AttributeValue, Backoff, DeduplicationScope, Digest, Millis, MoveFilter,
-    MoveOutcome, Nonce, QueueId, QueueSettings, Record, RedriveAllow, RedrivePolicy, Sending, Seq,
-    TaskId, ThroughputLimit, Timestamp,
+    MoveOutcome, Nonce, OutputId, QueueId, QueueSettings, Record, RedriveAllow, RedrivePolicy,
+    Sending, Seq, TaskId, ThroughputLimit, Timestamp,
 };
 
 use crate::commands::{group, queue};
@@ -165,7 +165,11 @@ fn next_of_many(before: &Record) -> Option<(&'static str, Record)> {
             let outcome = MoveOutcome::Failed { reason: "a reason".to_owned() };
             ("move-ended", Record::MoveEnded { task: TASK, outcome })
         }
-        Record::MoveEnded { .. } => return None,
+        Record::MoveEnded { .. } => {
+            let (output, salt, length, footer_crc) = (OutputId::new(3), 0x0102_0304, 1 << 20, 77);
+            ("compacted", Record::Compacted { output, salt, length, footer_crc })
+        }
+        Record::Compacted { .. } => return None,
         _ => unreachable!("the first half of the list"),
     })
 }

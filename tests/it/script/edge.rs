@@ -141,6 +141,9 @@ impl Edge {
                 let message = |(leased, content)| self.message(leased, content, state);
                 Outcome::Received(pairs.map(message).collect())
             }
+            Reply::Status(_) | Reply::Checkpointed(_) | Reply::Compacted { .. } => {
+                unreachable!("scripts do not ask for these")
+            }
             Reply::Deleted(outcomes) => Outcome::Deleted(merge(outcomes, |told| told, refused)),
             Reply::VisibilityChanged(ends) => Outcome::Changed(merge(ends, |_| (), refused)),
             Reply::Cancelled(outcomes) => Outcome::Cancelled(merge(outcomes, |told| told, refused)),
