@@ -47,6 +47,8 @@ impl<W: Waiter> Owner<W> {
                 self.receive(Poll { queue, options, waiter: waiter? }, wait);
             }
             Command::Browse(browse) => self.browse(waiter?, &browse),
+            Command::Checkpoint => self.ask_checkpoint(waiter),
+            Command::Compact => self.ask_compaction(waiter),
             Command::Move { task, messages, looked_to, more } => {
                 self.moved(task, messages, looked_to, more);
             }
@@ -178,8 +180,12 @@ impl<W: Waiter> Owner<W> {
                 Ok(Reply::Moves(self.state.move_tasks(source.as_ref(), count_max)))
             }
             Command::CancelMove { task } => self.cancel_move(task),
-            Command::GetStatus | Command::Checkpoint | Command::Compact => Err(Rejection::Unknown),
-            Command::Receive { .. } | Command::Browse(_) | Command::Move { .. } => {
+            Command::GetStatus => Ok(Reply::Status(Box::new(self.status()))),
+            Command::Receive { .. }
+            | Command::Browse(_)
+            | Command::Move { .. }
+            | Command::Checkpoint
+            | Command::Compact => {
                 unreachable!("these are carried out by themselves")
             }
         }

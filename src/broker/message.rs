@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use crate::{
-    store::BodyRef,
+    store::{BodyRef, CheckpointOutcome, CompactionError, CompactionOutcome},
     types::{Command, Rejection, Reply},
 };
 
@@ -29,8 +29,12 @@ pub enum Event<W> {
     Written(io::Result<Duration>),
     /// The prepare job that was handed out has run.
     Prepared(io::Result<crate::log::Prepared>),
-    /// The seal job that was handed out has run.
-    Sealed(io::Result<()>),
+    /// The seal job that was handed out has run: how long the footer is, in bytes.
+    Sealed(io::Result<u64>),
+    /// The checkpoint's task that was handed out has run.
+    Checkpointed(io::Result<CheckpointOutcome>),
+    /// The compaction's task that was handed out has run.
+    Compacted(Result<CompactionOutcome, CompactionError>),
     /// Time may have passed.
     Woken,
     /// Take no more requests, answer the long polls, make everything durable.

@@ -16,8 +16,10 @@ pub mod owner;
 mod parked;
 pub mod receipt;
 mod receive;
+mod recover;
 mod run;
 pub mod start;
+pub mod upkeep;
 
 pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};
 pub use message::{Answer, Event, Held, Request, Waiter};

@@ -23,13 +23,14 @@ use super::{
     batch::{Batch, Sealed},
     mover::{MoveRead, Mover},
     parked::Parked,
+    upkeep::{self, Upkeep},
 };
 use crate::{
     entropy::Entropy,
     log::{Appended, LogError, PrepareJob, SealJob, SyncReport, WriteJob, Writer},
     state::State,
-    store::Store,
-    types::{Lsn, Millis, QueueId, Record, Rejection, Reply, Timestamp},
+    store::{CheckpointTask, CompactionError, CompactionTask, Store, Unlink},
+    types::{Lsn, Millis, QueueId, Record, RecoveryStatus, Rejection, Reply, Seq, Timestamp},
 };
 
 /// How long the owner waits after a segment could not be prepared before it tries again.
@@ -40,6 +41,8 @@ const PREPARE_RETRY: Millis = Millis::from_secs(1);
 pub struct Settings {
     /// How long after the last write an idle broker proves it with another.
     pub idle_sync_after: Millis,
+    /// What upkeep is set to.
+    pub upkeep: upkeep::Settings,
 }
 
 /// What is to be done outside. Every job's outcome comes back as an [`Event`].
@@ -55,6 +58,16 @@ pub enum Effect<W> {
     /// Read the payloads of a move task in the background. Then [`Event::Request`] with a
     /// [`Command::Move`](crate::types::Command::Move) that nobody waits for.
     ReadForMove(MoveRead),
+    /// Run the task in the background. Then [`Event::Checkpointed`].
+    Checkpoint(CheckpointTask),
+    /// Run the task in the background. Then [`Event::Compacted`].
+    Compact(CompactionTask),
+    /// Take files away in the background.
+    Unlink(Unlink),
+    /// A checkpoint could not be taken: it is skipped, the next is tried later.
+    CheckpointFailed(io::Error),
+    /// A compaction could not be done: everything stays where it is.
+    CompactionFailed(CompactionError),
     /// A write is durable.
     Synced(SyncReport),
     /// A segment could not be prepared; sends are refused until it can.
@@ -97,6 +110,13 @@ pub struct Owner<W> {
     garbage_left: bool,
     /// How far each move task is.
     pub(super) mover: Mover,
+    pub(super) upkeep: Upkeep<W>,
+    /// Files may have become free.
+    pub(super) reclaim_due: bool,
+    pub(super) checkpoint_failed: Option<io::Error>,
+    pub(super) compaction_failed: Option<CompactionError>,
+    /// Messages that are gone, on their way to the store.
+    gone: Vec<Seq>,
 }
 
 /// Whether the owner still serves.
@@ -142,6 +162,11 @@ impl<W: Waiter> Owner<W> {
             woken: BTreeSet::new(),
             garbage_left: false,
             mover: Mover::default(),
+            upkeep: Upkeep::new(settings.upkeep),
+            reclaim_due: true,
+            checkpoint_failed: None,
+            compaction_failed: None,
+            gone: Vec::new(),
         }
     }
 
@@ -168,6 +193,7 @@ impl<W: Waiter> Owner<W> {
             Event::Prepared(outcome) => {
                 let outcome = match outcome {
                     Ok(prepared) => {
+                        self.store.zeros_written(prepared.bytes());
                         self.prepare_again_at = None;
                         Ok(prepared)
                     }
@@ -182,8 +208,13 @@ impl<W: Waiter> Owner<W> {
             }
             Event::Sealed(outcome) => {
                 self.seals_under_way -= 1;
-                self.seal_failed = outcome.err();
+                match outcome {
+                    Ok(bytes) => self.store.footer_written(bytes),
+                    Err(error) => self.seal_failed = Some(error),
+                }
             }
+            Event::Checkpointed(outcome) => self.checkpoint_went_on(now, outcome),
+            Event::Compacted(outcome) => self.compaction_went_on(now, outcome),
             Event::Woken => {}
             Event::Drain => self.mode = self.mode.max(Mode::Draining),
         }
@@ -201,11 +232,16 @@ impl<W: Waiter> Owner<W> {
         self.take_deferred(now);
         self.go_on_moving(now, effects);
         self.prove_when_idle(now);
+        self.make_frame_for_checkpoint(now);
         self.hand_out(effects);
         self.background_jobs(now, effects);
+        self.go_on_with_upkeep(now, effects);
+        self.hand_out(effects);
         self.garbage_left = self.state.collect_garbage();
+        self.tell_gone();
         let is_done = self.is_durable() && !self.log.unproved() && self.seals_under_way == 0;
-        if self.mode == Mode::Draining && is_done && self.deferred.is_empty() {
+        let is_done = self.mode == Mode::Draining && is_done && self.deferred.is_empty();
+        if is_done && self.upkeep_is_done() {
             self.mode = Mode::Stopped;
             effects.push(Effect::Drained);
         }
@@ -223,6 +259,7 @@ impl<W: Waiter> Owner<W> {
             idle,
             prepare,
             self.next_move(),
+            self.next_upkeep(),
         ];
         if self.garbage_left {
             return Some(Timestamp::ZERO);
@@ -322,6 +359,8 @@ impl<W: Waiter> Owner<W> {
         }
         effects.extend(self.prepare_failed.take().map(Effect::NoSpace));
         effects.extend(self.seal_failed.take().map(Effect::Unsealed));
+        effects.extend(self.checkpoint_failed.take().map(Effect::CheckpointFailed));
+        effects.extend(self.compaction_failed.take().map(Effect::CompactionFailed));
     }
 
     fn hand_out(&mut self, effects: &mut Vec<Effect<W>>) {
@@ -336,10 +375,36 @@ impl<W: Waiter> Owner<W> {
             return;
         }
         let Sealed { draft, first_seq, payloads, held } = self.batch.seal();
+        let is_tick = draft.tick;
         let Appended { job, place } = self.log.append(draft);
         self.store.written(&place, first_seq, payloads);
+        self.tell_gone();
         self.write_under_way = true;
+        self.upkeep.framed(place.frame_bytes, is_tick);
         effects.push(Effect::Write(job, held));
+        self.begin_checkpoint_if_due(effects);
+    }
+
+    /// Tells the store which messages are gone. Not while messages of the batch have no place yet:
+    /// one of them may be gone already.
+    fn tell_gone(&mut self) {
+        if self.batch.has_records() {
+            return;
+        }
+        self.state.take_gone(&mut self.gone);
+        self.store.gone(&self.gone);
+        self.gone.clear();
+    }
+
+    /// Whether a write is under way.
+    pub(super) fn is_writing(&self) -> bool {
+        self.write_under_way
+    }
+
+    /// What a start found: how it went, and how much of the log it had to replay.
+    pub fn recovered(&mut self, recovery: RecoveryStatus) {
+        self.upkeep.recovery = recovery;
+        self.upkeep.replayed(recovery.frames_bytes);
     }
 
     fn take_deferred(&mut self, now: Timestamp) {
@@ -358,7 +423,8 @@ impl<W: Waiter> Owner<W> {
         let is_due = self.prepare_again_at.is_none_or(|at| now >= at);
         if is_due && self.log.wants_segment() {
             let salt = self.entropy.next();
-            effects.extend(self.log.prepare(salt).map(Effect::Prepare));
+            let pooled = self.store.take_pooled();
+            effects.extend(self.log.prepare(salt, pooled).map(Effect::Prepare));
         }
         while let Some(job) = self.log.seal() {
             self.seals_under_way += 1;

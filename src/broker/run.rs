@@ -19,7 +19,7 @@ use crate::{
     clock::{BrokerClock, Stopwatch},
     disk::Disk,
     log::{LogError, PrepareJob, SealJob, WriteJob},
-    store::Directory,
+    store::{CheckpointTask, CompactionTask, Directory, Unlink},
     types::Rejection,
 };
 
@@ -56,6 +56,13 @@ enum Background {
     ReadForMove(MoveRead),
 }
 
+/// Work that may take long, and must not delay the other.
+enum Maintenance {
+    Checkpoint(CheckpointTask),
+    Compact(CompactionTask),
+    Unlink(Unlink),
+}
+
 impl Broker {
     /// Starts the threads of an owner that has recovered.
     pub fn run(started: Started<Caller>, limits: Limits) -> std::io::Result<Self> {
@@ -65,7 +72,6 @@ impl Broker {
         let events = mailbox.events();
         let receipts = Receipts::new(&identity.receipt_key);
         let handle = Handle::new(mailbox, receipts, identity.lineage);
-        let (fate_in, fate) = watch::channel(Fate::Serving);
 
         let (writes, writes_out) = mpsc::channel();
         let (background, background_out) = mpsc::channel();
@@ -73,9 +79,14 @@ impl Broker {
         spawn("log-writer", move || write_log(&writes_out, &to_owner))?;
         let to_owner = events.clone();
         spawn("background", move || work(&*disk, &background_out, &to_owner))?;
-        let owner = OwnerThread { owner, clock, writes, background, fate: fate_in, directory };
+        let (maintenance, maintenance_out) = mpsc::channel();
+        let (disk, to_owner) = (directory.disk().clone(), events.clone());
+        spawn("maintenance", move || maintain(&*disk, &maintenance_out, &to_owner))?;
+        let (fate, fate_out) = watch::channel(Fate::Serving);
+        let owner =
+            OwnerThread { owner, clock, writes, background, maintenance, fate, directory };
         spawn("owner", move || owner.run(&events_out))?;
-        Ok(Self { handle, events, fate })
+        Ok(Self { handle, events, fate: fate_out })
     }
 
     /// What the api calls.
@@ -116,6 +127,7 @@ struct OwnerThread {
     clock: BrokerClock,
     writes: mpsc::Sender<(WriteJob, Vec<Held<Caller>>)>,
     background: mpsc::Sender<Background>,
+    maintenance: mpsc::Sender<Maintenance>,
     fate: watch::Sender<Fate>,
     /// Keeps the lock.
     directory: Directory,
@@ -193,6 +205,17 @@ impl OwnerThread {
             Effect::Seal(job) => self.hand_to(&self.background, Background::Seal(job)),
             Effect::ReadForMove(read) => {
                 self.hand_to(&self.background, Background::ReadForMove(read));
+            }
+            Effect::Checkpoint(task) => {
+                self.hand_to(&self.maintenance, Maintenance::Checkpoint(task));
+            }
+            Effect::Compact(task) => self.hand_to(&self.maintenance, Maintenance::Compact(task)),
+            Effect::Unlink(unlink) => self.hand_to(&self.maintenance, Maintenance::Unlink(unlink)),
+            Effect::CheckpointFailed(cause) => {
+                warn!(%cause, "cannot take a checkpoint; it is tried again later");
+            }
+            Effect::CompactionFailed(cause) => {
+                warn!(cause = %chain(&cause), "cannot compact; nothing was changed");
             }
             Effect::Synced(report) => debug!(?report, "synced"),
             Effect::NoSpace(cause) => {
@@ -273,9 +296,32 @@ fn work(disk: &dyn Disk, jobs: &mpsc::Receiver<Background>, owner: &mpsc::Sender
     for job in jobs {
         let event = match job {
             Background::Prepare(job) => Event::Prepared(job.run(disk)),
-            Background::Seal(job) => Event::Sealed(job.run()),
+            Background::Seal(job) => {
+                let bytes = job.footer_bytes();
+                Event::Sealed(job.run().map(|()| bytes))
+            }
             Background::ReadForMove(read) => {
                 Event::Request(Request { command: read.run(), waiter: None })
+            }
+        };
+        if owner.send(event).is_err() {
+            return;
+        }
+    }
+}
+
+fn maintain(
+    disk: &dyn Disk,
+    tasks: &mpsc::Receiver<Maintenance>,
+    owner: &mpsc::Sender<Event<Caller>>,
+) {
+    for task in tasks {
+        let event = match task {
+            Maintenance::Checkpoint(task) => Event::Checkpointed(task.run(disk)),
+            Maintenance::Compact(task) => Event::Compacted(task.run(disk)),
+            Maintenance::Unlink(unlink) => {
+                unlink.run(disk);
+                continue;
             }
         };
         if owner.send(event).is_err() {

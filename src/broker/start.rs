@@ -2,16 +2,18 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use super::{Effect, Event, Owner, Request, Waiter, owner};
+use super::{
+    Effect, Event, Owner, Request, Waiter, owner,
+    recover::{Recovered, recover},
+};
 use crate::{
     clock::{BrokerClock, Clock, Stopwatch},
-    codec,
     disk::Disk,
     entropy::Entropy,
-    log::{self, FrameView, LogError, Progress, RecoveryReport},
+    log::{LogError, Progress, RecoveryReport},
     state::{self, State},
-    store::{Directory, Identity, Store, StoreError},
-    types::{Millis, Record, Seq, Timestamp},
+    store::{Directory, Identity, StoreError},
+    types::{Lsn, Millis, Record, RecoveryStatus, Timestamp},
 };
 
 /// A start whose wall clock is further than this past the last logged time holds retention.
@@ -24,6 +26,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Bytes of the latest payloads that are kept in memory.
     pub tail_cache_bytes: u64,
+    /// How many dead segments are kept for use again.
+    pub pool_count_max: usize,
     /// What the state is set to.
     pub state: state::Settings,
     /// What the owner is set to.
@@ -62,11 +66,14 @@ pub struct Started<W> {
     pub directory: Directory,
     /// What the log held.
     pub report: RecoveryReport,
+    /// How the start went.
+    pub status: RecoveryStatus,
     /// Whether messages outlive their retention because the clock is in doubt.
     pub retention_held: bool,
 }
 
-/// Opens a data directory, replays its log and makes the owner. Answers nobody yet.
+/// Opens a data directory, takes its newest good checkpoint, replays the log behind it and makes
+/// the owner. Answers nobody yet.
 pub fn start<W: Waiter>(
     settings: Settings,
     disk: Arc<dyn Disk>,
@@ -77,23 +84,19 @@ pub fn start<W: Waiter>(
     let fresh = fresh_identity(&mut *entropy);
     let mut salts = || entropy.next();
     let directory = Directory::open(disk, settings.segment_bytes, fresh, &mut salts)?;
-    let lineage = directory.identity().lineage;
-    let log_settings = log::Settings { segment_bytes: settings.segment_bytes, lineage };
-    let mut replay =
-        Replay { state: State::new(settings.state), store: Store::new(settings.tail_cache_bytes) };
-    let disk = directory.disk().clone();
-    let mut sink = |view: FrameView<'_>| replay.frame(&view);
-    let (log, report) = log::recover(&*disk, &log_settings, &mut salts, &mut sink, progress)?;
-    let Replay { state, store } = replay;
+    let recovered = recover(&settings, &directory, &mut salts, progress)?;
+    let Recovered { state, store, log, report, status } = recovered;
 
-    let clock = BrokerClock::start(clock, report.last_now.unwrap_or_default());
+    let clock = BrokerClock::start(clock, state.now());
     let now = clock.now();
-    let hold = retention_record(&settings, &state, report.last_now, now);
+    let last_now = (report.next_lsn > Lsn::new(1)).then(|| state.now());
+    let hold = retention_record(&settings, &state, last_now, now);
     let mut owner = Owner::new(settings.owner, state, store, log, entropy);
+    owner.recovered(status);
     owner.begin(now, hold);
     run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
-    Ok(Started { owner, clock, directory, report, retention_held })
+    Ok(Started { owner, clock, directory, report, status, retention_held })
 }
 
 fn fresh_identity(entropy: &mut dyn Entropy) -> Identity {
@@ -147,7 +150,19 @@ fn run_until_durable<W: Waiter>(
                     let outcome = job.run(&**directory.disk());
                     owner.step(now, Event::Prepared(outcome));
                 }
-                Effect::Seal(job) => owner.step(now, Event::Sealed(job.run())),
+                Effect::Seal(job) => {
+                    let bytes = job.footer_bytes();
+                    owner.step(now, Event::Sealed(job.run().map(|()| bytes)));
+                }
+                Effect::Checkpoint(task) => {
+                    let outcome = task.run(&**directory.disk());
+                    owner.step(now, Event::Checkpointed(outcome));
+                }
+                Effect::Compact(task) => {
+                    let outcome = task.run(&**directory.disk());
+                    owner.step(now, Event::Compacted(outcome));
+                }
+                Effect::Unlink(unlink) => unlink.run(&**directory.disk()),
                 Effect::ReadForMove(read) => {
                     let request = Request { command: read.run(), waiter: None };
                     owner.step(now, Event::Request(request));
@@ -157,7 +172,12 @@ fn run_until_durable<W: Waiter>(
                 Effect::NoSpace(cause) => {
                     tracing::warn!(%cause, "cannot prepare a segment; sends are refused until it works");
                 }
-                Effect::Unsealed(_) | Effect::Release(_) | Effect::Synced(_) | Effect::Drained => {}
+                Effect::CheckpointFailed(cause) => {
+                    tracing::warn!(%cause, "cannot take a checkpoint; it is tried again later");
+                }
+                Effect::CompactionFailed(_)
+                | Effect::Unsealed(_)
+                | Effect::Release(_) | Effect::Synced(_) | Effect::Drained => {}
             }
         }
     }
@@ -167,40 +187,4 @@ fn run_until_durable<W: Waiter>(
 pub(super) fn timed(job: impl FnOnce() -> io::Result<()>) -> io::Result<Duration> {
     let watch = Stopwatch::start();
     job().map(|()| watch.elapsed())
-}
-
-/// The state and the places of messages as they grow from the log.
-struct Replay {
-    state: State,
-    store: Store,
-}
-
-impl Replay {
-    fn frame(&mut self, view: &FrameView<'_>) -> Result<(), String> {
-        self.state.advance(view.now);
-        let first_seq = self.state.next_seq();
-        let mut refused = None;
-        let state = &mut self.state;
-        let mut apply = |record: Record| {
-            if refused.is_none() {
-                match state.admits(&record) {
-                    Ok(()) => state.apply(&record, state.applied_lsn().next()),
-                    Err(error) => refused = Some(error.to_string()),
-                }
-            }
-        };
-        codec::decode_records(view.records, &mut apply).map_err(|error| error.to_string())?;
-        if let Some(refused) = refused {
-            return Err(refused);
-        }
-        let sent = self.state.next_seq().get() - first_seq.get();
-        if sent != view.bodies.len() as u64 {
-            return Err(format!("{sent} messages were sent with {} bodies", view.bodies.len()));
-        }
-        self.store.replayed(view, Seq::new(first_seq.get()));
-        // Nobody waits yet.
-        drop(self.state.take_woken());
-        while self.state.collect_garbage() {}
-        Ok(())
-    }
 }

@@ -10,5 +10,5 @@ mod reader;
 mod record;
 
 pub use payload::{decode_payload, encode_head};
-pub use reader::DecodeError;
+pub use reader::{DecodeError, Reader};
 pub use record::{decode_records, encode_record};

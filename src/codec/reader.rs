@@ -45,25 +45,29 @@ pub enum DecodeError {
 }
 
 /// Reads from the front of a slice and knows how far it came.
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// A reader at the begin of these bytes.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0 }
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    /// Whether nothing is left.
+    pub fn is_at_end(&self) -> bool {
         self.offset == self.bytes.len()
     }
 
-    pub(super) fn offset(&self) -> usize {
+    /// How far it came, in bytes.
+    pub fn offset(&self) -> usize {
         self.offset
     }
 
-    pub(super) fn take(
+    /// The next `count` bytes; `what` they are is told if there are not so many.
+    pub fn take(
         &mut self,
         count: usize,
         what: &'static str,
@@ -81,23 +85,28 @@ impl<'a> Reader<'a> {
         self.take(N, what)?.try_into().map_err(|_| DecodeError::Invalid { offset, what })
     }
 
-    pub(super) fn u8(&mut self, what: &'static str) -> Result<u8, DecodeError> {
+    /// The next byte.
+    pub fn u8(&mut self, what: &'static str) -> Result<u8, DecodeError> {
         Ok(self.array::<1>(what)?[0])
     }
 
-    pub(super) fn u16(&mut self, what: &'static str) -> Result<u16, DecodeError> {
+    /// The next two bytes as a number.
+    pub fn u16(&mut self, what: &'static str) -> Result<u16, DecodeError> {
         Ok(u16::from_le_bytes(self.array(what)?))
     }
 
-    pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
+    /// The next four bytes as a number.
+    pub fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
         Ok(u32::from_le_bytes(self.array(what)?))
     }
 
-    pub(super) fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
+    /// The next eight bytes as a number.
+    pub fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
         Ok(u64::from_le_bytes(self.array(what)?))
     }
 
-    pub(super) fn u128(&mut self, what: &'static str) -> Result<u128, DecodeError> {
+    /// The next sixteen bytes as a number.
+    pub fn u128(&mut self, what: &'static str) -> Result<u128, DecodeError> {
         Ok(u128::from_le_bytes(self.array(what)?))
     }
 
@@ -160,7 +169,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| DecodeError::Invalid { offset, what })
     }
 
-    pub(super) fn finish(&self) -> Result<(), DecodeError> {
+    pub fn finish(&self) -> Result<(), DecodeError> {
         match self.bytes.len() - self.offset {
             0 => Ok(()),
             count => Err(DecodeError::LeftOver { offset: self.offset, count }),

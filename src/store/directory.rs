@@ -6,7 +6,7 @@
 
 use std::{io, io::IoSlice, sync::Arc};
 
-use super::{Identity, StoreError};
+use super::{CHECKPOINTS_DIR, Identity, StoreError};
 use crate::{
     disk::{self, Access, Disk},
     log::{self, LogError, SEGMENTS_DIR, SegmentId, Settings},
@@ -38,6 +38,7 @@ impl Directory {
         let names = disk.list("").map_err(StoreError::io("list", "the data directory"))?;
         let has_segments = has_segments(&*disk)?;
         if names.iter().any(|name| name == IDENTITY) {
+            make_checkpoints_dir(&*disk)?;
             // The name may not be durable yet, if the process that made it was killed.
             disk.sync_dir("").map_err(StoreError::io("sync", "the data directory"))?;
             let identity = Identity::decode(&read(&*disk)?)?;
@@ -50,6 +51,8 @@ impl Directory {
         if let Some(file) = names.into_iter().find(|name| !ours(name)) {
             return Err(StoreError::NotOurs { file });
         }
+        // The log makes its directory behind this one, and then both durable.
+        make_checkpoints_dir(&*disk)?;
         let settings = Settings { segment_bytes, lineage: fresh.lineage };
         log::create(&*disk, &settings, salts).map_err(|error| match error {
             LogError::ForeignFiles { .. } => StoreError::IdentityMissing,
@@ -82,6 +85,11 @@ pub fn lineage_of(disk: &dyn Disk) -> Result<Lineage, StoreError> {
         return Err(StoreError::IdentityMissing);
     }
     Identity::decode(&read(disk)?).map(|identity| identity.lineage)
+}
+
+/// A directory of the first versions has none.
+fn make_checkpoints_dir(disk: &dyn Disk) -> Result<(), StoreError> {
+    disk.create_dir(CHECKPOINTS_DIR).map_err(StoreError::io("create", CHECKPOINTS_DIR))
 }
 
 fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, StoreError> {

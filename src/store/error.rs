@@ -60,12 +60,70 @@ pub enum StoreError {
         /// One of them.
         file: String,
     },
+    /// A checkpoint is of a later program.
+    #[error(
+        "{path} has format version {version}, which this program does not know; nothing was \
+         changed: start the program that wrote it"
+    )]
+    NewerCheckpoint {
+        /// The file.
+        path: String,
+        /// Its version.
+        version: u32,
+    },
+    /// A file that a checkpoint or the log names is another one.
+    #[error(
+        "{path} is not the file that the checkpoint names: its salt is another; nothing was \
+         changed: put the right file back"
+    )]
+    OtherFile {
+        /// The file.
+        path: String,
+    },
+    /// Messages that the checkpoint calls live are not in the file that it says they are in.
+    #[error(
+        "{path} is damaged: {missing} live messages were not found in it; nothing was changed; \
+         `ledgerq log verify` explains"
+    )]
+    MessagesMissing {
+        /// The file.
+        path: String,
+        /// How many.
+        missing: u64,
+    },
+    /// A footer whose checksum is right does not make sense.
+    #[error("{path} has a footer that does not decode: {reason}")]
+    FooterUndecodable {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A checkpoint was verified and yet cannot be taken over.
+    #[error("the checkpoint at LSN {lsn} cannot be loaded: {reason}; nothing was changed")]
+    CheckpointRefused {
+        /// Which.
+        lsn: crate::types::Lsn,
+        /// Why.
+        reason: String,
+    },
     /// The log refused.
     #[error(transparent)]
     Log(#[from] LogError),
 }
 
 impl StoreError {
+    /// Whether a file is simply not there.
+    pub(super) fn is_missing(&self) -> bool {
+        match self {
+            Self::Log(LogError::Missing { .. }) => true,
+            Self::Log(LogError::Io { source, .. }) | Self::Io { source, .. } => {
+                source.kind() == io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn io(operation: &'static str, path: &str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { operation, path, source }

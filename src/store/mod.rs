@@ -1,63 +1,179 @@
-//! What lies in the log: where each message's payload is, and how it is read back.
+//! What lies in the log: where each message's payload is, which messages are there, and what
+//! becomes of the files.
 //!
-//! The state knows a message by its seq and nothing else; this room knows its place. Both are
-//! rebuilt from the same frames.
+//! The state knows a message by its seq and nothing else; this room knows its place. Read in this
+//! order: `places` and `files` are what is known, `body` and `cache` read payloads; `checkpoint` is
+//! the file from which a start goes on and `load` takes it back; `kept` and `upkeep` say when a file
+//! can be given back; `compaction` copies what lives out of files that are nearly dead; `stream`
+//! reads the messages of one file in order.
+//!
+//! **Invariant**: a file is unlinked or used again only if no kept checkpoint needs it and it holds
+//! nothing that a replay from the older of the two would read.
 
 mod body;
 mod cache;
+mod checkpoint;
+mod compaction;
 mod directory;
 mod error;
+mod files;
 mod identity;
-mod index;
+mod kept;
+mod load;
+mod places;
+mod replay;
+mod stream;
+mod upkeep;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    log::{FramePlace, FrameView},
-    types::{Payload, Seq},
+    log::{FileId, FramePlace, SegmentId},
+    types::{
+        CheckpointStatus, FilesStatus, Lineage, Lsn, OutputId, Payload, QueueId, Seq, WrittenStatus,
+    },
 };
 
 pub use body::{BodyError, BodyRef, Place};
 use cache::TailCache;
+pub use checkpoint::{
+    BadCheckpoint, CHECKPOINT_VERSION, CHECKPOINTS_DIR, CheckpointDraft, CheckpointOutcome,
+    CheckpointTask, CheckpointWriter, Found, Good, ListedBucket, ListedFile, Manifest, Published,
+    find,
+};
+pub use compaction::{
+    Compacted, CompactionError, CompactionOutcome, CompactionPlan, CompactionTask, Compactor,
+};
 pub use directory::{Directory, lineage_of};
 pub use error::StoreError;
+use files::{Files, StoredInfo};
 pub use identity::Identity;
-use index::Index;
+use kept::Kept;
+pub use load::LoadReport;
+use places::{Places, Slot};
+pub use upkeep::Unlink;
+
+/// What the store is set to.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes of the latest payloads that are kept in memory.
+    pub tail_cache_bytes: u64,
+    /// Size of the segments that are made from now on, in bytes.
+    pub segment_bytes: u64,
+    /// About the largest compaction output, in bytes.
+    pub output_bytes: u64,
+    /// How many dead segments are kept for use again.
+    pub pool_count_max: usize,
+}
 
 /// The places of all messages, and the payloads of the latest.
 pub struct Store {
-    index: Index,
+    settings: Settings,
+    lineage: Lineage,
+    places: Places,
+    files: Files,
     cache: TailCache,
+    kept: Kept,
+    /// Deduplication buckets that the newest checkpoint lists.
+    buckets: BTreeMap<(QueueId, Seq), ListedBucket>,
+    next_output: OutputId,
+    /// Dead segments for use again.
+    pool: Vec<SegmentId>,
+    /// Paths of files that nothing needs.
+    spare: Vec<String>,
+    /// Paths of files that no checkpoint of this start lists, which one that is damaged may need.
+    strays: Vec<String>,
+    reclaimed_count: u64,
+    written: WrittenStatus,
 }
 
 impl Store {
-    /// An empty store that keeps up to so many bytes of the latest payloads in memory.
-    pub fn new(cache_bytes_max: u64) -> Self {
-        Self { index: Index::default(), cache: TailCache::new(cache_bytes_max) }
+    /// An empty store of a data directory of this lineage.
+    pub fn new(settings: Settings, lineage: Lineage) -> Self {
+        Self {
+            settings,
+            lineage,
+            places: Places::default(),
+            files: Files::default(),
+            cache: TailCache::new(settings.tail_cache_bytes),
+            kept: Kept::default(),
+            buckets: BTreeMap::new(),
+            next_output: OutputId::new(1),
+            pool: Vec::new(),
+            spare: Vec::new(),
+            strays: Vec::new(),
+            reclaimed_count: 0,
+            written: WrittenStatus::default(),
+        }
     }
 
     /// Takes over the payloads of a frame that was just given its place: those of the messages
     /// from `first_seq` on.
     pub fn written(&mut self, place: &FramePlace, first_seq: Seq, payloads: Vec<Payload>) {
+        let id = FileId::Segment(place.segment);
+        let last_lsn = Lsn::new(place.first_lsn.get() + u64::from(place.record_count) - 1);
+        let info = self.files.by_id.entry(id).or_insert_with(|| {
+            let file = Arc::clone(&place.file);
+            StoredInfo::new(file, self.settings.segment_bytes, place.salt, last_lsn)
+        });
+        info.needed_to = last_lsn;
         let mut offset = place.bodies_offset;
         let slots = payloads.iter().map(|payload| {
-            let slot = (offset, payload.stored_bytes(), payload.crc);
+            let slot = Slot::new(offset, payload.stored_bytes(), payload.crc);
             offset += payload.stored_bytes();
             slot
         });
-        self.index.extend(place.segment, &place.file, first_seq, slots);
+        self.places.extend(id, first_seq, slots);
+        for payload in &payloads {
+            self.files.came(id, payload.stored_bytes());
+        }
         self.cache.extend(first_seq, payloads);
+        self.written.frame_bytes += place.frame_bytes;
     }
 
-    /// Takes over the bodies of a frame that a start has read.
-    pub fn replayed(&mut self, view: &FrameView<'_>, first_seq: Seq) {
-        let slots = view.bodies.iter().map(|body| (body.offset, u64::from(body.len), body.crc));
-        self.index.extend(view.segment, view.file, first_seq, slots);
+    /// Messages that are gone for good.
+    pub fn gone(&mut self, seqs: &[Seq]) {
+        for seq in seqs {
+            if let Some((file, length)) = self.places.gone(*seq) {
+                self.files.left(file, length);
+            }
+        }
     }
 
-    /// A message's payload; `None` if the message was never there.
+    /// A message's payload; `None` if the message is not there.
     pub fn body(&self, seq: Seq) -> Option<BodyRef> {
+        let (id, slot) = self.places.place(seq)?;
         if let Some(payload) = self.cache.get(seq) {
             return Some(BodyRef::Cached(payload.clone()));
         }
-        self.index.place(seq).map(BodyRef::Stored)
+        let file = Arc::clone(&self.files.by_id.get(&id)?.file);
+        let (offset, length, crc) = (u64::from(slot.offset), slot.length, slot.crc);
+        Some(BodyRef::Stored(Place { file, offset, length, crc }))
+    }
+
+    /// A footer was written, of so many bytes.
+    pub fn footer_written(&mut self, bytes: u64) {
+        self.written.footer_bytes += bytes;
+    }
+
+    /// A segment was prepared with so many zeros.
+    pub fn zeros_written(&mut self, bytes: u64) {
+        self.written.zero_bytes += bytes;
+    }
+
+    /// What was written since the start.
+    pub fn written_status(&self) -> WrittenStatus {
+        self.written
+    }
+
+    /// What lies on the disk.
+    pub fn files_status(&self) -> FilesStatus {
+        FilesStatus { reclaimed_count: self.reclaimed_count, ..self.files.status() }
+    }
+
+    /// The checkpoints that count: the newest and the one before.
+    pub fn checkpoints(&self) -> (Option<CheckpointStatus>, Option<CheckpointStatus>) {
+        let status = |kept: &kept::KeptCheckpoint| kept.status;
+        (self.kept.newest().map(status), self.kept.older().map(status))
     }
 }

@@ -1,0 +1,231 @@
+//! From a data directory that is locked to its state: the newest good checkpoint, the footers of
+//! what was live, the log behind it.
+
+use std::{collections::BTreeSet, io, sync::Arc};
+
+use super::start::{Settings, StartError};
+use crate::{
+    clock::Stopwatch,
+    codec,
+    disk::Disk,
+    log::{
+        self, FileId, FrameView, Position, Progress, Recovery, RecoveryReport, SegmentId, Writer,
+    },
+    state::{Restoring, State},
+    store::{
+        self, CHECKPOINTS_DIR, CheckpointOutcome, CheckpointTask, Directory, Found, Good,
+        LoadReport, Manifest, Store, StoreError,
+    },
+    types::{Lsn, Millis, Record, RecoveryStatus, Seq},
+};
+
+/// A replay takes a checkpoint after so many times the log after which a broker that serves does:
+/// a start that is killed again and again still comes to its end.
+const REPLAY_CHECKPOINT: u64 = 8;
+/// Entries of the state that a checkpoint takes at once.
+const SLICE_COUNT: usize = 4096;
+
+/// What a start found.
+pub(super) struct Recovered {
+    pub(super) state: State,
+    pub(super) store: Store,
+    pub(super) log: Writer,
+    pub(super) report: RecoveryReport,
+    pub(super) status: RecoveryStatus,
+}
+
+/// Loads and replays everything.
+pub(super) fn recover(
+    settings: &Settings,
+    directory: &Directory,
+    salts: &mut dyn FnMut() -> u64,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Recovered, StartError> {
+    let (disk, lineage) = (directory.disk(), directory.identity().lineage);
+    let watch = Stopwatch::start();
+    disk.sync_dir(CHECKPOINTS_DIR).map_err(|source| StoreError::Io {
+        operation: "sync",
+        path: CHECKPOINTS_DIR.to_owned(),
+        source,
+    })?;
+    let Found { good, damaged, spare } = store::find(&**disk, lineage)?;
+    for (path, bad) in &damaged {
+        tracing::warn!(path, %bad, "a checkpoint is damaged: an older one, or the log, is used");
+    }
+    let newest = good.first().map(|good| &good.manifest);
+    let log_settings = log::Settings { segment_bytes: settings.segment_bytes, lineage };
+    let from = newest.map(|manifest| manifest.position);
+    let needed = newest.map(needed_segments).unwrap_or_default();
+    let recovery = Recovery::open(&**disk, &log_settings, from, &needed)?;
+    let mut status = RecoveryStatus {
+        checkpoint_lsn: from.map(|position| position.lsn).unwrap_or_default(),
+        checkpoints_damaged: damaged.len() as u64,
+        survey_took: millis(&watch),
+        ..RecoveryStatus::default()
+    };
+
+    let watch = Stopwatch::start();
+    let store_settings = store::Settings {
+        tail_cache_bytes: settings.tail_cache_bytes,
+        segment_bytes: settings.segment_bytes,
+        output_bytes: settings.segment_bytes,
+        pool_count_max: settings.pool_count_max,
+    };
+    let mut store = Store::new(store_settings, lineage);
+    let (state, loaded) = match newest {
+        Some(manifest) => load(settings, disk, manifest, &mut store)?,
+        None => (State::new(settings.state), LoadReport::default()),
+    };
+    status.summaries_count = loaded.summaries_count;
+    status.files_without_footer = loaded.files_without_footer;
+    status.load_took = millis(&watch);
+    store.adopt(good.into_iter().map(|Good { manifest, bytes }| (manifest, bytes)), spare);
+
+    let watch = Stopwatch::start();
+    let checkpoint_after =
+        settings.owner.upkeep.checkpoint_bytes.saturating_mul(REPLAY_CHECKPOINT);
+    let disk = Arc::clone(disk);
+    let mut replay = Replay { state, store, disk, unsaved: 0, checkpoint_after };
+    let disk = directory.disk();
+    let mut sink = |view: FrameView<'_>| replay.frame(&view);
+    let (log, report) = recovery.replay(&**disk, salts, &mut sink, progress)?;
+    let Replay { state, mut store, unsaved, .. } = replay;
+    store.replay_ended(&report.segments, report.stray.clone());
+    status.records_count = report.records_count;
+    status.frames_bytes = unsaved;
+    status.replay_took = millis(&watch);
+    Ok(Recovered { state, store, log, report, status })
+}
+
+/// The segments before its own that a checkpoint needs.
+fn needed_segments(manifest: &Manifest) -> BTreeSet<SegmentId> {
+    let segment = |id: &FileId| match id {
+        FileId::Segment(id) => Some(*id),
+        FileId::Output(_) => None,
+    };
+    let needed = manifest.files.keys().filter(|id| manifest.needs(**id)).filter_map(segment);
+    needed.filter(|id| *id < manifest.position.segment).collect()
+}
+
+/// The state as it was at a checkpoint.
+fn load(
+    settings: &Settings,
+    disk: &Arc<dyn Disk>,
+    manifest: &Manifest,
+    store: &mut Store,
+) -> Result<(State, LoadReport), StartError> {
+    let lsn = manifest.position.lsn;
+    let refused = |reason: String| StoreError::CheckpointRefused { lsn, reason };
+    let mut restoring = Restoring::new(settings.state);
+    store.read_entries(&**disk, manifest, &mut |entry| {
+        restoring.entry(entry).map_err(|error| error.to_string())
+    })?;
+    store.read_buckets(&**disk, manifest, &mut |bucket| {
+        restoring.bucket(bucket).map_err(|error| error.to_string())
+    })?;
+    let report = store.load(disk, manifest, &mut |summary| restoring.message(summary))?;
+    let state = restoring.finish().map_err(|error| refused(error.to_string()))?;
+    if state.applied_lsn() != lsn {
+        return Err(refused(format!("its state is that at LSN {}", state.applied_lsn())).into());
+    }
+    Ok((state, report))
+}
+
+fn millis(watch: &Stopwatch) -> Millis {
+    Millis::new(u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The state and the places of messages as they grow from the log.
+struct Replay {
+    state: State,
+    store: Store,
+    disk: Arc<dyn Disk>,
+    /// Length of the frames since the last checkpoint, in bytes.
+    unsaved: u64,
+    /// So many of them are worth a checkpoint.
+    checkpoint_after: u64,
+}
+
+impl Replay {
+    fn frame(&mut self, view: &FrameView<'_>) -> Result<(), String> {
+        self.state.advance(view.now);
+        let first_seq = self.state.next_seq();
+        let mut refused = None;
+        let mut apply = |record: Record| {
+            if refused.is_none() {
+                refused = apply(&mut self.state, &mut self.store, &self.disk, &record).err();
+            }
+        };
+        codec::decode_records(view.records, &mut apply).map_err(|error| error.to_string())?;
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        let sent = self.state.next_seq().get() - first_seq.get();
+        if sent != view.bodies.len() as u64 {
+            return Err(format!("{sent} messages were sent with {} bodies", view.bodies.len()));
+        }
+        self.store.replayed(view, Seq::new(first_seq.get()));
+        // Nobody waits yet.
+        drop(self.state.take_woken());
+        while self.state.collect_garbage() {}
+        let mut gone = Vec::new();
+        self.state.take_gone(&mut gone);
+        self.store.gone(&gone);
+        self.unsaved += view.frame_bytes;
+        if self.unsaved >= self.checkpoint_after {
+            self.unsaved = 0;
+            let last = view.first_lsn.get() + u64::from(view.record_count) - 1;
+            let position = Position {
+                lsn: Lsn::new(last),
+                segment: view.segment,
+                offset: view.offset + view.frame_bytes,
+                crc: view.crc,
+            };
+            if let Err(error) = self.checkpoint(position) {
+                tracing::warn!(%error, "cannot take a checkpoint in a replay; it goes on without");
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a checkpoint here and now. What is replayed was synced before it was read, so it is
+    /// durable.
+    fn checkpoint(&mut self, position: Position) -> io::Result<()> {
+        self.state.begin_image();
+        let buckets = self.state.deduplication_buckets();
+        let draft = self.store.begin_checkpoint(position, self.state.now(), buckets);
+        let mut task = CheckpointTask::Begin(Box::new(draft));
+        let mut more = true;
+        loop {
+            task = match task.run(&*self.disk) {
+                Ok(CheckpointOutcome::Ready(writer)) if more => {
+                    let mut entries = Vec::new();
+                    more = self.state.image_slice(SLICE_COUNT, &mut entries);
+                    CheckpointTask::Append(writer, entries)
+                }
+                Ok(CheckpointOutcome::Ready(writer)) => CheckpointTask::Publish(writer),
+                Ok(CheckpointOutcome::Published(published)) => {
+                    self.store.checkpoint_published(&published, Millis::ZERO, 0);
+                    return Ok(());
+                }
+                Ok(CheckpointOutcome::Abandoned) => return Ok(()),
+                Err(error) => {
+                    self.state.cancel_image();
+                    return Err(error);
+                }
+            };
+        }
+    }
+}
+
+fn apply(
+    state: &mut State,
+    store: &mut Store,
+    disk: &Arc<dyn Disk>,
+    record: &Record,
+) -> Result<(), String> {
+    state.admits(record).map_err(|error| error.to_string())?;
+    let lsn = state.applied_lsn().next();
+    state.apply(record, lsn);
+    store.replay_switch(disk, record, lsn).map_err(|error| error.to_string())
+}

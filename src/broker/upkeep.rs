@@ -1,0 +1,444 @@
+//! Checkpoints, reclaim and compaction, from one step to the next.
+//!
+//! The work itself is done by tasks that the owner hands out and whose outcomes come back as
+//! events; here is when the next one is due. The owner gives a checkpoint the state in slices
+//! between two flushes, so that nobody waits for it longer than a slice takes.
+//!
+//! **Invariant**: a checkpoint begins between two frames, holds the state at the end of the one
+//! before, and is published only once that frame is durable.
+
+use std::io;
+
+use super::{
+    Answer, Effect, Waiter,
+    owner::{Mode, Owner},
+};
+use crate::{
+    clock::Stopwatch,
+    log::Position,
+    store::{
+        CheckpointOutcome, CheckpointTask, CheckpointWriter, Compacted, CompactionError,
+        CompactionOutcome, CompactionTask, Compactor, Store,
+    },
+    types::{
+        CheckpointStatus, CompactionStatus, Lsn, Millis, RecoveryStatus, Rejection, Reply, Status,
+        Timestamp,
+    },
+};
+
+/// Entries of the state that a checkpoint takes at once.
+const SLICE_COUNT: usize = 2048;
+/// A checkpoint is due after so many times its own length of log, if that is more than asked for.
+const LENGTHS_OF_LOG: u64 = 10;
+/// How long after a checkpoint or compaction failed the next is tried.
+const RETRY: Millis = Millis::from_secs(10);
+
+/// What upkeep is set to.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// A checkpoint is due after so many bytes of log at least.
+    pub checkpoint_bytes: u64,
+    /// How many bytes a compaction copies in a second.
+    pub compaction_bytes_per_s: u64,
+}
+
+/// What is under way, and what is due when.
+pub(super) struct Upkeep<W> {
+    settings: Settings,
+    checkpoint: Option<Checkpoint>,
+    /// Somebody wants one now.
+    wanted: bool,
+    /// Who waits for the next to be published, and who for the one under way.
+    asked: Vec<W>,
+    waiting: Vec<W>,
+    /// Length of the frames since the last one began, in bytes.
+    log_bytes: u64,
+    /// Whether there were records since then that are more than time.
+    has_news: bool,
+    /// Length of the last one, in bytes.
+    last_bytes: u64,
+    retry_at: Option<Timestamp>,
+    failed_count: u64,
+    compaction: Compaction,
+    /// Who waits for compactions to be done.
+    compacting_for: Vec<W>,
+    copied_since_asked: u64,
+    is_forced: bool,
+    /// Files may have become sparse since a compaction was last planned.
+    plan_due: bool,
+    compact_at: Timestamp,
+    status: CompactionStatus,
+    pub(super) recovery: RecoveryStatus,
+}
+
+/// A checkpoint under way.
+struct Checkpoint {
+    position: Position,
+    began_at: Timestamp,
+    pause_us_max: u64,
+    stage: Stage,
+}
+
+enum Stage {
+    /// A task is under way.
+    Working,
+    /// More of the state can be taken.
+    Ready(Box<CheckpointWriter>),
+    /// All of the state is taken, and the last task is under way.
+    Ending,
+    /// It waits for the log to be durable.
+    Complete(Box<CheckpointWriter>),
+}
+
+enum Compaction {
+    Idle,
+    Working,
+    /// More can be copied.
+    Ready(Box<Compactor>),
+    /// It can be switched to.
+    Finished(Box<Compacted>),
+}
+
+impl<W> Upkeep<W> {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            checkpoint: None,
+            wanted: false,
+            asked: Vec::new(),
+            waiting: Vec::new(),
+            log_bytes: 0,
+            has_news: false,
+            last_bytes: 0,
+            retry_at: None,
+            failed_count: 0,
+            compaction: Compaction::Idle,
+            compacting_for: Vec::new(),
+            copied_since_asked: 0,
+            is_forced: false,
+            plan_due: true,
+            compact_at: Timestamp::ZERO,
+            status: CompactionStatus::default(),
+            recovery: RecoveryStatus::default(),
+        }
+    }
+
+    /// A frame was handed out.
+    pub(super) fn framed(&mut self, frame_bytes: u64, is_tick: bool) {
+        self.log_bytes += frame_bytes;
+        self.has_news |= !is_tick;
+    }
+
+    /// So much of the log a start had to replay: a checkpoint is due that much earlier.
+    pub(super) fn replayed(&mut self, frames_bytes: u64) {
+        self.log_bytes += frames_bytes;
+        self.has_news |= frames_bytes > 0;
+    }
+
+    fn due_after(&self) -> u64 {
+        self.settings.checkpoint_bytes.max(self.last_bytes * LENGTHS_OF_LOG)
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.checkpoint.is_none() && matches!(self.compaction, Compaction::Idle)
+    }
+}
+
+impl<W: Waiter> Owner<W> {
+    /// Whoever asks for a checkpoint is answered when one is published that began later.
+    pub(super) fn ask_checkpoint(&mut self, waiter: Option<W>) {
+        self.upkeep.wanted = true;
+        self.upkeep.retry_at = None;
+        self.upkeep.asked.extend(waiter);
+    }
+
+    /// Whoever asks for a compaction is answered when no file is left that is worth copying.
+    pub(super) fn ask_compaction(&mut self, waiter: Option<W>) {
+        self.upkeep.plan_due = true;
+        self.upkeep.is_forced = true;
+        self.upkeep.compact_at = Timestamp::ZERO;
+        if self.upkeep.compacting_for.is_empty() {
+            self.upkeep.copied_since_asked = 0;
+        }
+        self.upkeep.compacting_for.extend(waiter);
+    }
+
+    /// Whether a checkpoint is to begin with the next frame.
+    fn wants_checkpoint(&self, now: Timestamp) -> bool {
+        let upkeep = &self.upkeep;
+        if upkeep.checkpoint.is_some() || upkeep.retry_at.is_some_and(|at| now < at) {
+            return false;
+        }
+        // With no space left, what is dead must be let go soon: by two checkpoints.
+        let pressed = self.is_disk_full() && upkeep.log_bytes >= self.log.frame_bytes_max();
+        upkeep.wanted || upkeep.log_bytes >= upkeep.due_after() || pressed
+    }
+
+    /// A frame was just handed out: everything is as it is at its end.
+    pub(super) fn begin_checkpoint_if_due(&mut self, effects: &mut Vec<Effect<W>>) {
+        let now = self.batch.now.max(self.state.now());
+        let Some(position) = self.log.position() else { return };
+        if !self.wants_checkpoint(now) {
+            return;
+        }
+        let pause = Stopwatch::start();
+        self.state.begin_image();
+        let buckets = self.state.deduplication_buckets();
+        let at = self.state.now();
+        let draft = self.store.begin_checkpoint(position, at, buckets);
+        let pause_us_max = micros(&pause);
+        self.upkeep.wanted = false;
+        self.upkeep.waiting = std::mem::take(&mut self.upkeep.asked);
+        self.upkeep.log_bytes = 0;
+        self.upkeep.has_news = false;
+        let stage = Stage::Working;
+        self.upkeep.checkpoint = Some(Checkpoint { position, began_at: at, pause_us_max, stage });
+        effects.push(Effect::Checkpoint(CheckpointTask::Begin(Box::new(draft))));
+    }
+
+    /// A task of the checkpoint under way has ended.
+    pub(super) fn checkpoint_went_on(
+        &mut self,
+        now: Timestamp,
+        outcome: io::Result<CheckpointOutcome>,
+    ) {
+        let Some(checkpoint) = &mut self.upkeep.checkpoint else { return };
+        match outcome {
+            Ok(CheckpointOutcome::Ready(writer)) => {
+                checkpoint.stage = match checkpoint.stage {
+                    Stage::Ending => Stage::Complete(writer),
+                    _ => Stage::Ready(writer),
+                };
+            }
+            Ok(CheckpointOutcome::Published(published)) => {
+                let took = now.since(checkpoint.began_at);
+                self.store.checkpoint_published(&published, took, checkpoint.pause_us_max);
+                self.upkeep.last_bytes = published.bytes;
+                self.upkeep.checkpoint = None;
+                self.upkeep.plan_due = true;
+                self.reclaim_due = true;
+                let status = self.store.checkpoints().0.unwrap_or_default();
+                self.answer_checkpoint(now, &Ok(status));
+            }
+            Ok(CheckpointOutcome::Abandoned) => self.upkeep.checkpoint = None,
+            Err(error) => {
+                self.state.cancel_image();
+                self.upkeep.checkpoint = None;
+                self.upkeep.failed_count += 1;
+                self.upkeep.retry_at = Some(now.after(RETRY));
+                // What it would have held is still to be held by the next.
+                self.upkeep.has_news = true;
+                let reason = error.to_string();
+                self.checkpoint_failed = Some(error);
+                let what = "checkpoint";
+                self.answer_checkpoint(now, &Err(Rejection::MaintenanceFailed { what, reason }));
+            }
+        }
+    }
+
+    fn answer_checkpoint(
+        &mut self,
+        now: Timestamp,
+        outcome: &Result<CheckpointStatus, Rejection>,
+    ) {
+        for waiter in std::mem::take(&mut self.upkeep.waiting) {
+            self.pass_time(now);
+            let reply = outcome.clone().map(Reply::Checkpointed);
+            self.batch.hold(waiter, Answer::new(reply));
+        }
+    }
+
+    /// Hands out what upkeep has to do.
+    pub(super) fn go_on_with_upkeep(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
+        self.go_on_with_checkpoint(effects);
+        self.go_on_with_compaction(now, effects);
+        if self.reclaim_due {
+            self.reclaim_due = false;
+            let unlink = self.store.reclaim(self.log.active_segment());
+            if !unlink.is_empty() {
+                effects.push(Effect::Unlink(unlink));
+            }
+        }
+    }
+
+    fn go_on_with_checkpoint(&mut self, effects: &mut Vec<Effect<W>>) {
+        let durable_lsn = self.log.durable_lsn();
+        let Some(checkpoint) = &mut self.upkeep.checkpoint else { return };
+        match std::mem::replace(&mut checkpoint.stage, Stage::Working) {
+            Stage::Ready(writer) => {
+                let pause = Stopwatch::start();
+                let mut entries = Vec::with_capacity(SLICE_COUNT);
+                let more = self.state.image_slice(SLICE_COUNT, &mut entries);
+                checkpoint.pause_us_max = checkpoint.pause_us_max.max(micros(&pause));
+                checkpoint.stage = if more { Stage::Working } else { Stage::Ending };
+                effects.push(Effect::Checkpoint(CheckpointTask::Append(writer, entries)));
+            }
+            Stage::Complete(writer) if durable_lsn >= checkpoint.position.lsn => {
+                effects.push(Effect::Checkpoint(CheckpointTask::Publish(writer)));
+            }
+            other => checkpoint.stage = other,
+        }
+    }
+
+    /// A task of the compaction under way has ended.
+    pub(super) fn compaction_went_on(
+        &mut self,
+        now: Timestamp,
+        outcome: Result<CompactionOutcome, CompactionError>,
+    ) {
+        self.upkeep.compaction = match outcome {
+            Ok(CompactionOutcome::Ready(compactor, bytes)) => {
+                let rate = self.upkeep.settings.compaction_bytes_per_s.max(1);
+                let unhurried = !self.is_disk_full() && !self.upkeep.is_forced;
+                let pause = if unhurried { bytes * 1000 / rate } else { 0 };
+                self.upkeep.compact_at = now.after(Millis::new(pause));
+                Compaction::Ready(compactor)
+            }
+            Ok(CompactionOutcome::Finished(compacted)) => Compaction::Finished(compacted),
+            Ok(CompactionOutcome::Abandoned) => Compaction::Idle,
+            Err(error) => {
+                match &error {
+                    // Another plan leaves the file out.
+                    CompactionError::Source { file, .. } => self.store.mark_unfit(*file),
+                    CompactionError::Output(_) => self.upkeep.plan_due = false,
+                }
+                self.upkeep.status.failed_count += 1;
+                self.upkeep.compact_at = now.after(RETRY);
+                let (what, reason) = ("compaction", error.to_string());
+                self.compaction_failed = Some(error);
+                self.answer_compaction(now, &Err(Rejection::MaintenanceFailed { what, reason }));
+                Compaction::Idle
+            }
+        };
+    }
+
+    fn answer_compaction(&mut self, now: Timestamp, outcome: &Result<u64, Rejection>) {
+        self.upkeep.is_forced = false;
+        for waiter in std::mem::take(&mut self.upkeep.compacting_for) {
+            self.pass_time(now);
+            let reply = outcome.clone().map(|copied_count| Reply::Compacted { copied_count });
+            self.batch.hold(waiter, Answer::new(reply));
+        }
+    }
+
+    fn go_on_with_compaction(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
+        let is_serving = self.mode == Mode::Serving;
+        match std::mem::replace(&mut self.upkeep.compaction, Compaction::Idle) {
+            Compaction::Working => self.upkeep.compaction = Compaction::Working,
+            Compaction::Ready(compactor) if !is_serving => {
+                self.upkeep.compaction = Compaction::Working;
+                effects.push(Effect::Compact(CompactionTask::Abandon(compactor)));
+            }
+            Compaction::Ready(compactor) if now < self.upkeep.compact_at => {
+                self.upkeep.compaction = Compaction::Ready(compactor);
+            }
+            Compaction::Ready(compactor) => {
+                self.upkeep.compaction = Compaction::Working;
+                effects.push(Effect::Compact(CompactionTask::Copy(compactor)));
+            }
+            Compaction::Finished(compacted) => self.switch(now, *compacted),
+            Compaction::Idle if is_serving => self.plan_compaction(now, effects),
+            Compaction::Idle => {}
+        }
+    }
+
+    fn plan_compaction(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
+        let waits = now < self.upkeep.compact_at && !self.upkeep.is_forced;
+        if !self.upkeep.plan_due || waits {
+            return;
+        }
+        let is_forced = self.upkeep.is_forced || self.is_disk_full();
+        let salt = self.entropy.next();
+        match self.store.plan_compaction(salt, is_forced) {
+            Some(plan) => {
+                self.upkeep.compaction = Compaction::Working;
+                effects.push(Effect::Compact(CompactionTask::Begin(Box::new(plan))));
+            }
+            None => {
+                self.upkeep.plan_due = false;
+                let copied_count = self.upkeep.copied_since_asked;
+                self.answer_compaction(now, &Ok(copied_count));
+            }
+        }
+    }
+
+    /// Makes a compaction true: one record.
+    fn switch(&mut self, now: Timestamp, compacted: Compacted) {
+        if self.mode >= Mode::Stopped {
+            return;
+        }
+        self.pass_time(now);
+        let record = Store::switch_record(&compacted);
+        let copied_count = compacted.copied_count();
+        self.commit(&record);
+        self.upkeep.status.switched_count += 1;
+        self.upkeep.status.copied_count += copied_count;
+        self.upkeep.status.last_output = Some(compacted.output().id);
+        self.upkeep.copied_since_asked += copied_count;
+        let lsn: Lsn = self.state.applied_lsn();
+        self.store.switched(compacted, lsn);
+    }
+
+    /// Whether a drain still has upkeep to wait for; asks for the last checkpoint.
+    pub(super) fn upkeep_is_done(&mut self) -> bool {
+        if !self.upkeep.is_idle() {
+            return false;
+        }
+        if self.upkeep.has_news && self.upkeep.retry_at.is_none() {
+            self.upkeep.wanted = true;
+            return false;
+        }
+        true
+    }
+
+    /// A checkpoint that is wanted begins with a frame; an idle broker makes one.
+    pub(super) fn make_frame_for_checkpoint(&mut self, now: Timestamp) {
+        let is_idle = self.batch.is_empty() && !self.is_writing();
+        if self.upkeep.wanted && is_idle && self.wants_checkpoint(now) {
+            self.pass_time(now);
+            self.commit(&crate::types::Record::Tick);
+        }
+    }
+
+    /// When upkeep wants to go on.
+    pub(super) fn next_upkeep(&self) -> Option<Timestamp> {
+        let upkeep = &self.upkeep;
+        let copy = matches!(upkeep.compaction, Compaction::Ready(_)).then_some(upkeep.compact_at);
+        let plans = upkeep.plan_due && matches!(upkeep.compaction, Compaction::Idle);
+        let plan = (plans && self.mode == Mode::Serving).then_some(upkeep.compact_at);
+        let retry = if upkeep.wanted { upkeep.retry_at } else { None };
+        [copy, plan, retry].into_iter().flatten().min()
+    }
+
+    /// How the broker is.
+    pub(super) fn status(&self) -> Status {
+        let (checkpoint, checkpoint_before) = self.store.checkpoints();
+        let mut files = self.store.files_status();
+        files.standby_count = self.log.standby_count() as u64;
+        Status {
+            now: self.state.now(),
+            applied_lsn: self.state.applied_lsn(),
+            durable_lsn: self.log.durable_lsn(),
+            next_seq: self.state.next_seq(),
+            queue_count: self.state.queue_count(),
+            disk_full: self.is_disk_full(),
+            retention_held: self.state.retention_held(),
+            files,
+            written: self.store.written_status(),
+            checkpoint,
+            checkpoint_before,
+            checkpoint_under_way: self.upkeep.checkpoint.is_some(),
+            checkpoints_failed: self.upkeep.failed_count,
+            compaction: CompactionStatus {
+                under_way: !matches!(self.upkeep.compaction, Compaction::Idle),
+                ..self.upkeep.status
+            },
+            recovery: self.upkeep.recovery,
+        }
+    }
+}
+
+fn micros(watch: &Stopwatch) -> u64 {
+    u64::try_from(watch.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,47 @@
+//! Checkpoints: the state at one LSN, so that a start replays only what came after it.
+//!
+//! `blocks` is the file, `manifest` what it says of the disk, `write` and `read` its two ends. The
+//! state's own entries are `codec`'s. Rules R16 to R19 of the log hold here and in `reclaim`.
+
+mod blocks;
+mod manifest;
+pub(super) mod read;
+mod write;
+
+pub use blocks::{BadCheckpoint, CHECKPOINT_VERSION};
+pub use manifest::{ListedBucket, ListedFile, Manifest};
+pub use read::{Found, Good, find};
+pub use write::{CheckpointDraft, CheckpointOutcome, CheckpointTask, CheckpointWriter, Published};
+
+use crate::types::Lsn;
+
+/// The directory of the checkpoints, within the data directory.
+pub const CHECKPOINTS_DIR: &str = "checkpoints";
+
+/// Where the checkpoint at an LSN lies.
+pub(super) fn path(lsn: Lsn) -> String {
+    format!("{CHECKPOINTS_DIR}/{:020}.ckpt", lsn.get())
+}
+
+fn temporary_path(lsn: Lsn) -> String {
+    format!("{CHECKPOINTS_DIR}/{:020}.ckpt.tmp", lsn.get())
+}
+
+/// Where the deduplication ids lie that the checkpoint at an LSN was the first to write.
+pub(super) fn buckets_path(lsn: Lsn) -> String {
+    format!("{CHECKPOINTS_DIR}/{:020}.ids", lsn.get())
+}
+
+fn lsn_of(name: &str) -> Option<Lsn> {
+    lsn_before(name, ".ckpt")
+}
+
+fn lsn_of_buckets(name: &str) -> Option<Lsn> {
+    lsn_before(name, ".ids")
+}
+
+fn lsn_before(name: &str, ending: &str) -> Option<Lsn> {
+    let digits = name.strip_suffix(ending)?;
+    let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| all_digits).map(Lsn::new)
+}

@@ -1,0 +1,149 @@
+//! Which checkpoints count, and which files they let go of (R17 and R18 of the log's rules).
+
+use std::collections::BTreeSet;
+
+use super::checkpoint::Manifest;
+use crate::{
+    log::FileId,
+    types::{CheckpointStatus, Lsn, QueueId, Seq},
+};
+
+/// A checkpoint that was read back and counts.
+#[derive(Clone, Debug)]
+pub(super) struct KeptCheckpoint {
+    pub(super) status: CheckpointStatus,
+    /// The files that a start from it needs.
+    needs: BTreeSet<FileId>,
+    /// The checkpoints in whose files its deduplication ids lie.
+    pub(super) bucket_files: BTreeSet<Lsn>,
+    /// Those buckets.
+    pub(super) buckets: BTreeSet<(QueueId, Seq)>,
+}
+
+/// The checkpoints that count, the newest last; at most two.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    checkpoints: Vec<KeptCheckpoint>,
+}
+
+impl KeptCheckpoint {
+    pub(super) fn new(manifest: &Manifest, status: CheckpointStatus) -> Self {
+        let ids = manifest.files.keys().copied();
+        Self {
+            status,
+            needs: ids.filter(|id| manifest.needs(*id)).collect(),
+            bucket_files: manifest.buckets.iter().map(|bucket| bucket.file).collect(),
+            buckets: manifest.buckets.iter().map(|bucket| (bucket.queue, bucket.first)).collect(),
+        }
+    }
+
+    pub(super) fn lsn(&self) -> Lsn {
+        self.status.lsn
+    }
+}
+
+impl Kept {
+    /// A checkpoint counts from now on; the one that does not any more.
+    pub(super) fn push(&mut self, checkpoint: KeptCheckpoint) -> Option<KeptCheckpoint> {
+        self.checkpoints.push(checkpoint);
+        (self.checkpoints.len() > 2).then(|| self.checkpoints.remove(0))
+    }
+
+    pub(super) fn newest(&self) -> Option<&KeptCheckpoint> {
+        self.checkpoints.last()
+    }
+
+    /// The older of two.
+    pub(super) fn older(&self) -> Option<&KeptCheckpoint> {
+        let before_last = self.checkpoints.len().checked_sub(2)?;
+        self.checkpoints.get(before_last)
+    }
+
+    /// Up to where the log is needed by nothing: the LSN of the older checkpoint. With fewer than
+    /// two, a start may have to begin from the log's first record, and everything is needed.
+    pub(super) fn let_go_to(&self) -> Lsn {
+        self.older().map(KeptCheckpoint::lsn).unwrap_or_default()
+    }
+
+    /// Whether a start may need a file that has no live message now. `needed_to` is the last LSN in
+    /// it, or that of the record that switched to it.
+    pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
+        let listed = self.checkpoints.iter().any(|checkpoint| checkpoint.needs.contains(&id));
+        listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
+    }
+
+    /// Whether a kept checkpoint has its deduplication ids in the file of this one.
+    pub(super) fn needs_buckets_of(&self, lsn: Lsn) -> bool {
+        self.checkpoints.iter().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use roaring::RoaringTreemap;
+
+    use super::*;
+    use crate::{
+        log::{Position, SegmentId},
+        store::checkpoint::ListedFile,
+        types::{OutputId, Timestamp},
+    };
+
+    fn segment(id: u64) -> FileId {
+        FileId::Segment(SegmentId::new(id))
+    }
+
+    /// A checkpoint at `lsn`, in segment 9, with a live message in each of these segments.
+    fn checkpoint(lsn: u64, live: &[u64]) -> KeptCheckpoint {
+        let listed = |id: &u64| {
+            let (bytes, needed_to) = (4096, Lsn::new(*id));
+            let live = RoaringTreemap::from_iter([*id]);
+            (segment(*id), ListedFile { salt: 1, bytes, generation: 0, needed_to, live })
+        };
+        let segment = SegmentId::new(9);
+        let position = Position { lsn: Lsn::new(lsn), segment, offset: 4096, crc: 0 };
+        let manifest = Manifest {
+            position,
+            at: Timestamp::ZERO,
+            next_output: OutputId::new(1),
+            files: live.iter().map(listed).collect::<BTreeMap<_, _>>(),
+            buckets: Vec::new(),
+        };
+        KeptCheckpoint::new(
+            &manifest,
+            CheckpointStatus { lsn: Lsn::new(lsn), ..CheckpointStatus::default() },
+        )
+    }
+
+    #[test]
+    fn with_fewer_than_two_checkpoints_everything_is_needed() {
+        let mut kept = Kept::default();
+        assert!(kept.needs(segment(1), Lsn::new(1)));
+        kept.push(checkpoint(100, &[]));
+        assert!(kept.needs(segment(1), Lsn::new(1)));
+        kept.push(checkpoint(200, &[]));
+        assert!(!kept.needs(segment(1), Lsn::new(1)));
+    }
+
+    #[test]
+    fn a_file_that_the_older_one_lists_is_kept_for_it() {
+        let mut kept = Kept::default();
+        kept.push(checkpoint(100, &[1]));
+        kept.push(checkpoint(200, &[]));
+        assert!(kept.needs(segment(1), Lsn::new(1)), "the newer may be damaged");
+        let dropped = kept.push(checkpoint(300, &[]));
+        assert_eq!(dropped.map(|dropped| dropped.lsn()), Some(Lsn::new(100)));
+        assert!(!kept.needs(segment(1), Lsn::new(1)));
+    }
+
+    #[test]
+    fn a_file_with_an_lsn_behind_the_older_one_is_kept_for_its_replay() {
+        let mut kept = Kept::default();
+        kept.push(checkpoint(100, &[]));
+        kept.push(checkpoint(200, &[]));
+        assert!(!kept.needs(segment(1), Lsn::new(100)));
+        assert!(kept.needs(segment(1), Lsn::new(101)));
+    }
+}

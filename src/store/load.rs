@@ -1,0 +1,170 @@
+//! From a checkpoint to the store as it was at the checkpoint's LSN.
+//!
+//! The footers of the files that it lists are merged in ascending order of seq, and the set of live
+//! messages says which of them are still there. Messages that the state does not take, because
+//! their queue was purged or deleted and only their memory was not yet freed, are gone as well.
+
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+
+use roaring::RoaringTreemap;
+
+use super::{
+    Store, StoreError,
+    checkpoint::{BadCheckpoint, ListedFile, Manifest, read},
+    files::StoredInfo,
+    stream::{Messages, Stored, open_stored},
+};
+use crate::{
+    disk::Disk,
+    log::FileId,
+    types::{DeduplicationBucket, ImageEntry, Lsn, Seq, Summary},
+};
+
+/// A segment in which fewer than one of so many messages is live does not get a dense run.
+const DENSE_SHARE: u64 = 3;
+
+/// What was loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Messages that were taken from footers, dead ones not among them.
+    pub summaries_count: u64,
+    /// Files without a usable footer, whose frames were read instead.
+    pub files_without_footer: u64,
+}
+
+/// One file that is being merged.
+struct Loading {
+    messages: Messages,
+    live: RoaringTreemap,
+    seen_count: u64,
+    is_dense: bool,
+}
+
+impl Store {
+    /// Gives the state's entries of a checkpoint to `sink`; its error, in words, ends the reading.
+    pub fn read_entries(
+        &self,
+        disk: &dyn Disk,
+        manifest: &Manifest,
+        sink: &mut dyn FnMut(ImageEntry) -> Result<(), String>,
+    ) -> Result<(), StoreError> {
+        let lsn = manifest.position.lsn;
+        read::entries(disk, lsn, self.lineage, sink).map_err(refused(lsn))
+    }
+
+    /// Gives the deduplication ids of a checkpoint to `sink`; its error, in words, ends the reading.
+    pub fn read_buckets(
+        &self,
+        disk: &dyn Disk,
+        manifest: &Manifest,
+        sink: &mut dyn FnMut(DeduplicationBucket) -> Result<(), String>,
+    ) -> Result<(), StoreError> {
+        read::buckets(disk, &manifest.buckets, sink).map_err(refused(manifest.position.lsn))
+    }
+
+    /// Takes over what a checkpoint lists. `keep` gets the live messages in ascending order of seq
+    /// and says which of them are there.
+    pub fn load(
+        &mut self,
+        disk: &Arc<dyn Disk>,
+        manifest: &Manifest,
+        keep: &mut dyn FnMut(&Summary) -> bool,
+    ) -> Result<LoadReport, StoreError> {
+        self.next_output = manifest.next_output;
+        let mut report = LoadReport::default();
+        let mut loading = Vec::new();
+        for (id, listed) in &manifest.files {
+            if !manifest.needs(*id) {
+                self.load_pinned(disk, *id, listed);
+                continue;
+            }
+            let stored = open_stored(disk, *id, self.lineage, listed.salt)?;
+            self.files.by_id.insert(*id, info(stored.file.clone(), listed));
+            if listed.live.is_empty() {
+                continue;
+            }
+            let until = (*id == FileId::Segment(manifest.position.segment))
+                .then_some(manifest.position.lsn);
+            let messages = Messages::open(&stored, until)?;
+            report.files_without_footer += u64::from(messages.is_rebuilt());
+            let is_segment = matches!(id, FileId::Segment(_));
+            let is_dense = is_segment && listed.live.len() * DENSE_SHARE >= messages.count();
+            loading.push(Loading { messages, live: listed.live.clone(), seen_count: 0, is_dense });
+        }
+        report.summaries_count = self.merge(&mut loading, keep)?;
+        for file in &loading {
+            if file.seen_count != file.live.len() {
+                let (path, missing) = (file.messages.id.path(), file.live.len() - file.seen_count);
+                return Err(StoreError::MessagesMissing { path, missing });
+            }
+        }
+        Ok(report)
+    }
+
+    /// A file that is there only for the checkpoint before: it may have been given back since.
+    fn load_pinned(&mut self, disk: &Arc<dyn Disk>, id: FileId, listed: &ListedFile) {
+        if let Ok(stored) = open_stored(disk, id, self.lineage, listed.salt) {
+            self.files.by_id.insert(id, info(stored.file, listed));
+        }
+    }
+
+    /// Merges the files; how many messages are there.
+    fn merge(
+        &mut self,
+        loading: &mut [Loading],
+        keep: &mut dyn FnMut(&Summary) -> bool,
+    ) -> Result<u64, StoreError> {
+        let mut heap = BinaryHeap::with_capacity(loading.len());
+        for (at, file) in loading.iter_mut().enumerate() {
+            heap.extend(file.messages.peek()?.map(|seq| Reverse((seq, at))));
+        }
+        let mut count = 0;
+        while let Some(Reverse((_, at))) = heap.pop() {
+            let end = heap.peek().map_or(Seq::new(u64::MAX), |Reverse((seq, _))| *seq);
+            let file = &mut loading[at];
+            while let Some(seq) = file.messages.peek()?
+                && seq <= end
+            {
+                if let Some(stored) = file.messages.next()? {
+                    count += u64::from(self.take(file, &stored, keep));
+                }
+            }
+            heap.extend(file.messages.peek()?.map(|seq| Reverse((seq, at))));
+        }
+        Ok(count)
+    }
+
+    /// Takes over one message of a file; whether it is there.
+    fn take(
+        &mut self,
+        file: &mut Loading,
+        stored: &Stored,
+        keep: &mut dyn FnMut(&Summary) -> bool,
+    ) -> bool {
+        let (id, seq, length) = (file.messages.id, stored.summary.seq, stored.slot.length);
+        let is_listed = file.live.contains(seq.get());
+        file.seen_count += u64::from(is_listed);
+        let is_live = is_listed && keep(&stored.summary);
+        if file.is_dense {
+            self.places.push_dense(id, seq, stored.slot, is_live);
+        } else if is_live {
+            self.places.push_sparse(id, seq, stored.slot);
+        }
+        if is_live {
+            self.files.came(id, u64::from(length));
+        } else if let Some(info) = self.files.by_id.get_mut(&id) {
+            info.payload_bytes += u64::from(length);
+        }
+        is_live
+    }
+}
+
+fn refused(lsn: Lsn) -> impl FnOnce(BadCheckpoint) -> StoreError {
+    move |bad| StoreError::CheckpointRefused { lsn, reason: bad.to_string() }
+}
+
+fn info(file: Arc<dyn crate::disk::File>, listed: &ListedFile) -> StoredInfo {
+    let mut info = StoredInfo::new(file, listed.bytes, listed.salt, listed.needed_to);
+    info.generation = listed.generation;
+    info
+}
