@@ -169,6 +169,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| DecodeError::Invalid { offset, what })
     }
 
+    /// That nothing is left.
     pub fn finish(&self) -> Result<(), DecodeError> {
         match self.bytes.len() - self.offset {
             0 => Ok(()),
