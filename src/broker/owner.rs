@@ -332,7 +332,7 @@ impl<W: Waiter> Owner<W> {
             effects.push(Effect::Release(self.batch.take_answers()));
             return;
         }
-        if !self.log.ready(self.batch.frame_bytes(0, 0, 0)) {
+        if !self.log.ready(self.batch.frame_bytes(0, 0, 0), 0) {
             return;
         }
         let Sealed { draft, first_seq, payloads, held } = self.batch.seal();
@@ -358,7 +358,7 @@ impl<W: Waiter> Owner<W> {
         let is_due = self.prepare_again_at.is_none_or(|at| now >= at);
         if is_due && self.log.wants_segment() {
             let salt = self.entropy.next();
-            effects.extend(self.log.prepare(salt).map(Effect::Prepare));
+            effects.extend(self.log.prepare(salt, None).map(Effect::Prepare));
         }
         while let Some(job) = self.log.seal() {
             self.seals_under_way += 1;

@@ -22,6 +22,26 @@ impl Default for Chain {
     }
 }
 
+/// Where a frame ends: what a checkpoint names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// LSN of the frame's last record.
+    pub lsn: Lsn,
+    /// The segment of the frame.
+    pub segment: SegmentId,
+    /// Where the frame ends in the segment's file, in bytes.
+    pub offset: u64,
+    /// The CRC of the frame's header, which stands for the frame.
+    pub crc: u32,
+}
+
+impl Position {
+    /// What the frame behind continues.
+    pub(super) fn chain(self) -> Chain {
+        Chain { next_lsn: self.lsn.next(), crc: self.crc }
+    }
+}
+
 /// Where one frame lies.
 #[derive(Clone)]
 pub struct FramePlace {

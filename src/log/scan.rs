@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{disk::File, types::Lsn};
 
 use super::{
-    BodyPlace, FooterEntry, FrameView, SegmentId,
+    BodyPlace, FrameView, SegmentId,
     frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead, MARK, TABLE_ENTRY_BYTES},
     header::HEADER_PAGE_BYTES,
     judge::{Rest, judge_rest},
@@ -231,22 +231,13 @@ impl<'a> FrameRef<'a> {
         }
     }
 
-    pub(super) fn entry(&self) -> FooterEntry {
-        FooterEntry {
-            first_lsn: self.header.first_lsn,
-            offset: self.at,
-            frame_bytes: self.header.frame_bytes,
-            crc: self.header.crc,
-        }
-    }
-
     /// The end mark; empty in a frame of the version without one.
     fn end_mark(&self) -> &'a [u8] {
         self.part(self.header.padding_end(), u64::from(self.header.frame_bytes))
     }
 
     /// Where the bodies lie, each compared with its CRC.
-    fn bodies(&self) -> Vec<BodyPlace> {
+    pub(super) fn bodies(&self) -> Vec<BodyPlace> {
         let mut offset = self.at + self.header.bodies_at();
         let mut places = Vec::with_capacity(self.table().len());
         for entry in self.table() {
