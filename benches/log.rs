@@ -68,7 +68,7 @@ fn draft(records: Vec<u8>, bodies: &[Bytes]) -> Draft {
     };
     let record_count = u32::try_from(BODIES).expect("it is small");
     let bodies = bodies.iter().map(body).collect();
-    Draft { now: Timestamp::ZERO, records, record_count, bodies, tick: false }
+    Draft { now: Timestamp::ZERO, records, record_count, bodies, summary: Vec::new(), tick: false }
 }
 
 fn bodies() -> Vec<Bytes> {
@@ -77,7 +77,7 @@ fn bodies() -> Vec<Bytes> {
 
 /// Gives the writer its next segment, on `disk`.
 fn prepare(writer: &mut Writer, disk: &SimDisk) {
-    while let Some(job) = writer.prepare(3) {
+    while let Some(job) = writer.prepare(3, None) {
         writer.prepared(job.run(disk));
     }
     while writer.seal().is_some() {}
@@ -100,7 +100,7 @@ fn frames(c: &mut Criterion) {
         b.iter_custom(|count| {
             let mut took = Duration::ZERO;
             for _ in 0..count {
-                if !writer.ready(frame_bytes) {
+                if !writer.ready(frame_bytes, 0) {
                     // A disk of its own for each segment: what is full is of no use any more.
                     let disk = SimDisk::new();
                     disk.create_dir(SEGMENTS_DIR).expect("a new disk");

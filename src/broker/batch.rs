@@ -116,6 +116,7 @@ impl<W> Batch<W> {
                 records: batch.records,
                 record_count: batch.record_count,
                 bodies: batch.payloads.iter().map(body).collect(),
+                summary: Vec::new(),
                 tick: batch.only_ticks,
             },
             first_seq: batch.first_seq,

@@ -66,7 +66,9 @@ impl From<ConfigError> for Failure {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let exit = match &error {
-            LogError::Corrupt { .. } | LogError::Refused { .. } => Exit::Corrupt,
+            LogError::Corrupt { .. } | LogError::Missing { .. } | LogError::Refused { .. } => {
+                Exit::Corrupt
+            }
             LogError::SyncFailed { .. }
             | LogError::Poisoned
             | LogError::Io { operation: "sync", .. } => Exit::SyncFailed,

@@ -71,6 +71,8 @@ pub trait File: Send + Sync {
     fn sync_all(&self) -> io::Result<()>;
     /// Lets the next read come from the device and not from the page cache.
     fn drop_cache(&self) -> io::Result<()>;
+    /// Lets the system read a part of the file ahead. A hint: nothing waits for it.
+    fn will_need(&self, offset: u64, len: u64) -> io::Result<()>;
     /// The file's bytes as they are now, mapped where the file system can. For offline use, on
     /// files that nothing writes to.
     fn map(&self) -> io::Result<Bytes>;

@@ -8,6 +8,7 @@
 use std::{
     fs::{self, DirBuilder, File as SystemFile, OpenOptions},
     io::{self, IoSlice, IoSliceMut},
+    num::NonZeroU64,
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -191,6 +192,12 @@ impl File for RealFile {
 
     fn drop_cache(&self) -> io::Result<()> {
         Ok(fadvise(&self.file, 0, None, Advice::DontNeed)?)
+    }
+
+    fn will_need(&self, offset: u64, len: u64) -> io::Result<()> {
+        // No length means "to the end of the file" to the system.
+        let Some(len) = NonZeroU64::new(len) else { return Ok(()) };
+        Ok(fadvise(&self.file, offset, Some(len), Advice::WillNeed)?)
     }
 
     fn map(&self) -> io::Result<Bytes> {

@@ -3,7 +3,7 @@
 use crate::disk::{Disk, read_exact_at};
 
 use super::{
-    LogError, SEGMENTS_DIR, SegmentId, Settings,
+    FileId, LogError, SEGMENTS_DIR, SegmentId, Settings,
     header::HEADER_PAGE_BYTES,
     jobs::PrepareJob,
     le::{all_zero, index},
@@ -25,7 +25,8 @@ pub fn create(
     disk.create_dir(SEGMENTS_DIR).map_err(LogError::io("create", SEGMENTS_DIR))?;
     refuse_a_log(disk)?;
     disk.sync_dir("").map_err(LogError::io("sync", "the data directory"))?;
-    let job = PrepareJob { header: blank_header(settings, SegmentId::FIRST, salts()) };
+    let header = blank_header(settings, SegmentId::FIRST, salts());
+    let job = PrepareJob { header, reuse: None };
     job.run(disk).map_err(LogError::io("prepare", &SegmentId::FIRST.path()))?;
     Ok(())
 }
@@ -36,7 +37,8 @@ fn refuse_a_log(disk: &dyn Disk) -> Result<(), LogError> {
     let listing = list(disk)?;
     let names = listing.temporary.iter().map(|name| format!("{SEGMENTS_DIR}/{name}"));
     let later = listing.segments.iter().filter(|id| **id != SegmentId::FIRST).map(|id| id.path());
-    if let Some(path) = names.filter(|path| *path != first).chain(later).next() {
+    let outputs = listing.outputs.iter().map(|id| FileId::Output(*id).path());
+    if let Some(path) = names.filter(|path| *path != first).chain(later).chain(outputs).next() {
         return Err(foreign(path));
     }
     let Some(id) = listing.segments.first().copied() else { return Ok(()) };

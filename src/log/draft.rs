@@ -17,6 +17,9 @@ pub struct Draft {
     pub record_count: u32,
     /// The bodies that the records speak of, in order.
     pub bodies: Vec<Body>,
+    /// What the footer of the file says of the frame's messages; opaque here. It is not in the
+    /// frame: whoever reads the log without a footer makes it again from the records.
+    pub summary: Vec<u8>,
     /// Whether the frame only lets time pass or proves the frames before it: it need not be proved
     /// by a later frame itself.
     pub tick: bool,

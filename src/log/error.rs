@@ -57,6 +57,14 @@ pub enum LogError {
         /// What tells that it does not belong here.
         found: String,
     },
+    /// A file that the start needs is not there.
+    #[error("{path} is missing: {why}; nothing was changed; put it back, or restore a backup")]
+    Missing {
+        /// What is missing, within the data directory.
+        path: String,
+        /// What it is needed for.
+        why: String,
+    },
     /// A frame could not be written or synced: whether the disk has it is not known.
     #[error(
         "{path} at offset {offset}: the frame from LSN {lsn} may not be on the disk; \

@@ -52,8 +52,8 @@
 use crate::types::{Lsn, Timestamp};
 
 use super::{
-    FRAME_BYTES_MAX, SECTOR_BYTES,
-    le::{put, salted_crc, u32_at, u64_at},
+    FRAME_BYTES_MAX, FooterEntry, SECTOR_BYTES,
+    le::{index, put, salted_crc, short, u32_at, u64_at},
     position::Chain,
 };
 
@@ -189,6 +189,19 @@ impl FrameHeader {
     /// Length of the frame, as the lengths of its parts have it, in bytes.
     pub(super) fn length(&self) -> u64 {
         (self.zeros_end() + self.mark_bytes()).next_multiple_of(FRAME_HEADER_BYTES as u64)
+    }
+
+    /// What a footer says of the frame, which begins at `offset` of its file.
+    pub(super) fn entry(&self, offset: u64, summary_bytes: usize) -> FooterEntry {
+        FooterEntry {
+            first_lsn: self.first_lsn,
+            offset,
+            frame_bytes: self.frame_bytes,
+            crc: self.crc,
+            bodies_at: short(index(self.bodies_at())),
+            body_count: self.body_count,
+            summary_bytes: short(summary_bytes),
+        }
     }
 
     /// What the next frame must continue.

@@ -39,6 +39,8 @@ impl WriteJob {
 /// Makes a segment ready for use: all zero, its header not completed.
 pub struct PrepareJob {
     pub(super) header: SegmentHeader,
+    /// A dead segment whose file is taken, if it is of the same length.
+    pub(super) reuse: Option<SegmentId>,
 }
 
 /// A segment that is ready for use.
@@ -47,10 +49,27 @@ pub struct Prepared {
     pub(super) file: Arc<dyn File>,
 }
 
+impl Prepared {
+    /// Length of the segment, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.header.segment_bytes
+    }
+}
+
 impl PrepareJob {
     /// The segment that is made.
     pub fn segment(&self) -> SegmentId {
         self.header.id
+    }
+
+    /// The dead segment whose file is taken for it.
+    pub fn reused(&self) -> Option<SegmentId> {
+        self.reuse
+    }
+
+    /// How much is written to make the segment ready, in bytes, all but its header zeros.
+    pub fn zero_bytes(&self) -> u64 {
+        self.header.segment_bytes
     }
 
     /// Writes the segment under a temporary name and gives it its own once it is durable. After an
@@ -66,13 +85,11 @@ impl PrepareJob {
     }
 
     fn prepare(&self, disk: &dyn Disk, temporary: &str) -> io::Result<Prepared> {
-        let file = match disk.create(temporary) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                disk.unlink(temporary)?;
-                disk.create(temporary)?
-            }
-            created => created?,
+        let file = match self.take_dead(disk, temporary)? {
+            Some(file) => file,
+            None => create_anew(disk, temporary)?,
         };
+        // Of a file that is reused, the old header is overwritten here too, in the same write.
         write_zeros(&*file, HEADER_PAGE_BYTES as u64, self.header.segment_bytes)?;
         write_all_at(&*file, 0, &mut [IoSlice::new(&self.header.encode())])?;
         file.sync_all()?;
@@ -81,6 +98,36 @@ impl PrepareJob {
         disk.sync_dir(SEGMENTS_DIR)?;
         let file = disk.open(&path, Access::ReadWrite)?;
         Ok(Prepared { header: self.header.clone(), file })
+    }
+}
+
+impl PrepareJob {
+    /// R4: the dead segment's file under the temporary name, if nobody else has a name for it.
+    ///
+    /// Its own name is gone durably before it is written to: a rename that was lost would leave a
+    /// segment whose bytes are neither old nor new. The links are counted only then, so that a copy
+    /// that is made until then is seen.
+    fn take_dead(&self, disk: &dyn Disk, temporary: &str) -> io::Result<Option<Arc<dyn File>>> {
+        let Some(dead) = self.reuse else { return Ok(None) };
+        match disk.rename(&dead.path(), temporary) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            renamed => renamed?,
+        }
+        disk.sync_dir(SEGMENTS_DIR)?;
+        let file = disk.open(temporary, Access::ReadWrite)?;
+        let is_fit = file.len()? == self.header.segment_bytes && file.link_count()? == 1;
+        Ok(is_fit.then_some(file))
+    }
+}
+
+/// Makes a file, in place of one that has the name.
+pub(super) fn create_anew(disk: &dyn Disk, path: &str) -> io::Result<Arc<dyn File>> {
+    match disk.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            disk.unlink(path)?;
+            disk.create(path)
+        }
+        created => created,
     }
 }
 
@@ -106,6 +153,11 @@ impl SealJob {
     /// The segment that is sealed.
     pub fn segment(&self) -> SegmentId {
         self.segment
+    }
+
+    /// Length of the footer, in bytes.
+    pub fn footer_bytes(&self) -> u64 {
+        self.footer.len() as u64
     }
 
     /// Writes and syncs. The segment is whole without its footer, so that an error takes nothing

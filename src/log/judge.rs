@@ -25,7 +25,7 @@
 
 use super::{
     SECTOR_BYTES,
-    footer::read_footer,
+    footer::read_evidence,
     frame::{FRAME_HEADER_BYTES, FrameHeader},
     le::{all_zero, salted_crc},
     position::Chain,
@@ -74,7 +74,7 @@ pub(super) fn judge_rest(segment: SegmentBytes<'_>, at: u64, chain: Chain) -> Re
     };
     // A footer is written once the next segment has a durable frame, which is not there.
     let sealed = || {
-        read_footer(segment.bytes, segment.salt)
+        read_evidence(segment.bytes, segment.salt)
             .map(|_| "the segment has its footer, but no later one is in use".to_owned())
     };
     let verdict = verdict.or_else(sealed);

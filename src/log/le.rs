@@ -41,3 +41,9 @@ pub(super) fn index(position: u64) -> usize {
 pub(super) fn short(length: usize) -> u32 {
     u32::try_from(length).expect("frames and footers are far below 4 GiB")
 }
+
+/// The 32 bits of a salt, from 64 random ones.
+pub(super) fn folded(salt: u64) -> u32 {
+    let folded = (salt ^ (salt >> 32)) & u64::from(u32::MAX);
+    u32::try_from(folded).expect("the upper half was cut off")
+}

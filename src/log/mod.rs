@@ -18,17 +18,22 @@ mod create;
 mod draft;
 mod encode;
 mod error;
+mod file_id;
 mod footer;
 mod frame;
 mod header;
+mod inspection;
 mod jobs;
 mod judge;
 mod le;
+mod output;
 mod position;
 mod recover;
+mod replay;
 mod report;
 mod scan;
 mod settings;
+mod stored;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -39,15 +44,20 @@ mod zeros;
 pub use create::create;
 pub use draft::{Body, Draft};
 pub use error::LogError;
+pub use file_id::FileId;
 pub use footer::{Footer, FooterEntry};
 pub use header::FORMAT_VERSION;
 pub use jobs::{PrepareJob, Prepared, SealJob, WriteJob};
-pub use position::{BodyPlace, FramePlace};
-pub use recover::recover;
-pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, Sink, TornTail};
+pub use output::{FinishedOutput, OUTPUT_BYTES_MAX, OutputWriter};
+pub use position::{BodyPlace, FramePlace, Position};
+pub use recover::{Recovery, recover};
+pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, SegmentInfo, Sink, TornTail};
 pub use settings::{
     FRAME_BYTES_MAX, SECTOR_BYTES, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
     SEGMENT_BYTES_STEP, SEGMENTS_DIR, SegmentId, Settings,
 };
-pub use verify::{Finding, FindingKind, FooterState, SegmentSummary, VerifyReport, verify};
+pub use stored::{FrameRecords, StoredFile};
+pub use verify::{
+    Finding, FindingKind, FooterState, OutputSummary, SegmentSummary, VerifyReport, verify,
+};
 pub use writer::{Appended, SyncReport, Writer};

@@ -22,6 +22,26 @@ impl Default for Chain {
     }
 }
 
+/// Where a frame ends: what a checkpoint names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// LSN of the frame's last record.
+    pub lsn: Lsn,
+    /// The segment of the frame.
+    pub segment: SegmentId,
+    /// Where the frame ends in the segment's file, in bytes.
+    pub offset: u64,
+    /// The CRC of the frame's header, which stands for the frame.
+    pub crc: u32,
+}
+
+impl Position {
+    /// What the frame behind continues.
+    pub(super) fn chain(self) -> Chain {
+        Chain { next_lsn: self.lsn.next(), crc: self.crc }
+    }
+}
+
 /// Where one frame lies.
 #[derive(Clone)]
 pub struct FramePlace {
@@ -39,6 +59,8 @@ pub struct FramePlace {
     pub record_count: u32,
     /// Where the first body begins in the file, in bytes; the others follow without a gap.
     pub bodies_offset: u64,
+    /// The salt of the segment.
+    pub salt: u32,
 }
 
 /// Where one body lies, as the log was read.

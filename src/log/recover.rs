@@ -1,46 +1,155 @@
 //! A start: what is durable is found, judged and replayed, and the writer is made.
 //!
-//! 1. The directory is synced, then every segment; then their cached pages are dropped. Only then
-//!    is anything read: what is served must be on the disk, and the cache may show what is not.
-//! 2. A segment that is followed by one in use is judged by the chain: its last whole frame must
-//!    be the one that the next segment goes on from. What lies behind it is not part of the log.
-//! 3. The last segment in use, and those behind it, are judged by `judge`.
-//! 4. Nothing is appended to what was in use. The writer goes on in a later segment that reads all
-//!    zero, or in a new one.
+//! 1. The directory is synced (R10), then every segment that may hold anything behind the
+//!    checkpoint; then their cached pages are dropped (R11). Only then is anything read: what is
+//!    served must be on the disk, and the cache may show what is not.
+//! 2. The frames are judged and replayed, by `replay`.
+//! 3. Nothing is appended to what was in use (R13). The writer goes on in a later segment that
+//!    reads all zero, or in a new one.
 //!
-//! A segment is *in use* from its completed header on, or its first frame, whichever is there: they
-//! are one write, which begins only once everything before is durable. Either therefore proves
-//! what came before, and names the frame that it must end with.
+//! From a checkpoint, only what it names and what is behind it is looked at (R12). Without one, the
+//! log must be whole from its first record on (R20): a part of it could bring back what another
+//! part deleted.
 //!
 //! Nothing is changed before all is judged, so a refused start leaves everything as it was, and an
-//! interrupted one can be run again.
+//! interrupted one can be run again. Only what was being made is removed.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    io,
+};
 
 use crate::{
-    disk::{Access, Disk, PageBuffer, read_exact_at},
+    disk::{Access, Disk, read_exact_at},
     types::Lsn,
 };
 
 use super::{
-    DamagedBody, LogError, Prepared, Progress, RecoveryReport, SEGMENTS_DIR, SegmentId, Settings,
-    Sink, TornTail, Writer,
+    FRAME_BYTES_MAX, FileId, LogError, Position, Prepared, Progress, RecoveryReport, SEGMENTS_DIR,
+    SegmentId, SegmentInfo, Settings, Sink, Writer,
+    frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead},
     header::HEADER_PAGE_BYTES,
     jobs::PrepareJob,
-    judge::Rest,
-    le::{all_zero, index},
+    le::index,
     position::Chain,
-    scan::{End, FrameRef, SegmentBytes, SegmentScan, Start},
-    survey::{Found, list, newer, next_in_use, open, read_headers},
+    replay::Replay,
+    survey::{Found, Listing, list, open, read_headers},
     writer::blank_header,
 };
 
-/// Replays the log: `sink` gets every durable frame, in order. Then the writer goes on behind the
-/// last of them, in a segment of its own, whose header is completed with the first frame: the
-/// owner appends a tick before it serves anything.
-///
-/// Every segment is needed, since there is no checkpoint: none may be missing, and the log must run
-/// from LSN 1.
+/// What the log is without a file or a checkpoint that is missing.
+const RESURRECTS: &str = "without a good checkpoint the log must be whole from its first record \
+                          on, or a replay could bring back what was deleted";
+
+/// A start, in two steps, so that a checkpoint can be loaded in between: what is there, and then
+/// what it says.
+pub struct Recovery {
+    settings: Settings,
+    from: Option<Position>,
+    /// The segments before the position that the checkpoint needs, ascending.
+    needed: Vec<Found>,
+    /// The segments from the position's on, or all, ascending.
+    segments: Vec<Found>,
+    /// The last segment of all.
+    last_id: SegmentId,
+    temporary: Vec<String>,
+    unknown: Vec<String>,
+    stray: Vec<String>,
+}
+
+impl Recovery {
+    /// Makes durable what is there, and reads the headers of what is needed: of every segment from
+    /// that of `from` on, and of those before it that the checkpoint lists in `needed`. The others
+    /// are not looked at.
+    ///
+    /// Without `from`, no segment may be missing and no output may be there.
+    pub fn open(
+        disk: &dyn Disk,
+        settings: &Settings,
+        from: Option<Position>,
+        needed: &BTreeSet<SegmentId>,
+    ) -> Result<Self, LogError> {
+        settings.check()?;
+        disk.sync_dir(SEGMENTS_DIR).map_err(LogError::io("sync", SEGMENTS_DIR))?;
+        let listing = list(disk)?;
+        let first = from.map_or(SegmentId::FIRST, |from| from.segment);
+        let is_looked_at = |id: &SegmentId| *id >= first || needed.contains(id);
+        let mut files = Vec::with_capacity(listing.segments.len());
+        for id in listing.segments.iter().copied().filter(is_looked_at) {
+            files.push((id, open(disk, id)?));
+        }
+        let behind = files.partition_point(|(id, _)| *id < first);
+        for (id, file) in &files[behind..] {
+            file.sync_data().map_err(LogError::io("sync", &id.path()))?;
+        }
+        for (id, file) in &files[behind..] {
+            file.drop_cache().map_err(LogError::io("drop the cache of", &id.path()))?;
+        }
+        let mut found = read_headers(files, settings.lineage)?;
+        let segments = found.split_off(found.partition_point(|found| found.id < first));
+        // A file of another directory with a high number looks as if others were missing before
+        // it, so this comes last.
+        match from {
+            None => refuse_a_part(&listing)?,
+            Some(from) => {
+                refuse_a_loss(&listing, &segments, from, needed)?;
+                refuse_a_short_log(&segments, from)?;
+            }
+        }
+        let ids = listing.segments.iter().copied().filter(|id| !is_looked_at(id));
+        let outputs = listing.outputs.iter().copied().map(FileId::Output);
+        let stray = ids.map(FileId::Segment).chain(outputs);
+        Ok(Self {
+            settings: settings.clone(),
+            from,
+            needed: found,
+            segments,
+            last_id: listing.last().unwrap_or(SegmentId::FIRST),
+            stray: stray.map(FileId::path).collect(),
+            temporary: listing.temporary,
+            unknown: listing.unknown,
+        })
+    }
+
+    /// Replays what is behind the position, or all: `sink` gets every durable frame, in order. Then
+    /// the writer goes on behind the last of them, in a segment of its own, whose header is
+    /// completed with the first frame: the owner appends a tick before it serves anything.
+    pub fn replay(
+        self,
+        disk: &dyn Disk,
+        salts: &mut dyn FnMut() -> u64,
+        sink: &mut Sink<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Writer, RecoveryReport), LogError> {
+        let Self { settings, from, needed, segments, last_id, temporary, unknown, stray } = self;
+        let mut replay = Replay::new(from, sink);
+        for at in 0..segments.len() {
+            if let Some(next) = segments.get(at + 1) {
+                // A hint: without it the next segment is only read later.
+                let _ = next.file.will_need(0, next.header.segment_bytes);
+            }
+            replay.segment(&segments, at)?;
+            let (segments_done, lsn) = (at + 1, Lsn::new(replay.chain.next_lsn.get() - 1));
+            progress(Progress { segments_done, segments_total: segments.len(), lsn });
+        }
+        let Replay { chain, blank, ends, mut report, .. } = replay;
+        for name in temporary {
+            let path = format!("{SEGMENTS_DIR}/{name}");
+            disk.unlink(&path).map_err(LogError::io("unlink", &path))?;
+        }
+        let standby = standby(disk, &settings, &segments, &blank)?;
+        report.segments = before(&needed, &segments, from);
+        report.segments.extend(segments.iter().zip(ends).map(|(found, last_lsn)| {
+            let standby = standby.iter().any(|prepared| prepared.header.id == found.id);
+            SegmentInfo { standby, ..info(found, last_lsn) }
+        }));
+        (report.next_lsn, report.unknown_files, report.stray) = (chain.next_lsn, unknown, stray);
+        let writer = writer(disk, &settings, salts, chain, standby, last_id)?;
+        Ok((writer, report))
+    }
+}
+
+/// Opens the log without a checkpoint and replays all of it.
 pub fn recover(
     disk: &dyn Disk,
     settings: &Settings,
@@ -48,38 +157,111 @@ pub fn recover(
     sink: &mut Sink<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Writer, RecoveryReport), LogError> {
-    settings.check()?;
-    disk.sync_dir(SEGMENTS_DIR).map_err(LogError::io("sync", SEGMENTS_DIR))?;
-    let listing = list(disk)?;
-    let last_id = listing.last_of_all();
-    let mut files = Vec::with_capacity(listing.segments.len());
-    for id in listing.segments {
-        let file = open(disk, id)?;
-        file.sync_data().map_err(LogError::io("sync", &id.path()))?;
-        files.push((id, file));
+    Recovery::open(disk, settings, None, &BTreeSet::new())?.replay(disk, salts, sink, progress)
+}
+
+/// R20: without a checkpoint, nothing but the whole log is replayed.
+fn refuse_a_part(listing: &Listing) -> Result<(), LogError> {
+    let last = listing.last().unwrap_or(SegmentId::FIRST);
+    if let Some(missing) = listing.missing(SegmentId::FIRST, last) {
+        return Err(LogError::Missing { path: missing.path(), why: RESURRECTS.to_owned() });
     }
-    for (id, file) in &files {
-        file.drop_cache().map_err(LogError::io("drop the cache of", &id.path()))?;
+    if let Some(output) = listing.outputs.first() {
+        let path = FileId::Output(*output).path();
+        let why = format!("{path} holds what is in the log no more, and {RESURRECTS}");
+        return Err(LogError::Missing { path: "a good checkpoint".to_owned(), why });
     }
-    let segments = read_headers(files, settings.lineage)?;
-    // A file of another directory with a high number looks as if others were missing before it.
-    let last_id = last_id?;
-    let mut replay = Replay::new(sink);
-    replay.report.unknown_files = listing.unknown;
-    for at in 0..segments.len() {
-        replay.segment(&segments, at)?;
-        let (segments_done, lsn) = (at + 1, Lsn::new(replay.chain.next_lsn.get() - 1));
-        progress(Progress { segments_done, segments_total: segments.len(), lsn });
+    Ok(())
+}
+
+/// R19: no segment may be missing that the checkpoint lists, nor one behind it up to the last in
+/// use.
+fn refuse_a_loss(
+    listing: &Listing,
+    segments: &[Found],
+    from: Position,
+    needed: &BTreeSet<SegmentId>,
+) -> Result<(), LogError> {
+    let gone = needed.iter().find(|id| listing.segments.binary_search(id).is_err());
+    let last = segments.iter().rev().find(|found| found.opening.is_some()).map(|found| found.id);
+    let last = last.unwrap_or(from.segment).max(from.segment);
+    let (path, why) = match (gone, listing.missing(from.segment, last)) {
+        (Some(id), _) => (id.path(), "the checkpoint lists it".to_owned()),
+        (None, Some(id)) => {
+            (id.path(), format!("it held what follows the checkpoint at LSN {}", from.lsn))
+        }
+        (None, None) => return Ok(()),
+    };
+    Err(LogError::Missing { path, why })
+}
+
+/// R20: the log must reach as far as the checkpoint does. A later segment in use proves it, and so
+/// does the frame at the position, or the one that ends there.
+fn refuse_a_short_log(segments: &[Found], from: Position) -> Result<(), LogError> {
+    let Some((found, later)) = segments.split_first() else { return Ok(()) };
+    let is_behind = |opening: Chain| opening.next_lsn > from.lsn;
+    if later.iter().any(|found| found.opening.is_some_and(is_behind))
+        || ends_at(found, from).map_err(LogError::io("read", &found.id.path()))?
+    {
+        return Ok(());
     }
-    let Replay { chain, blank, mut report, .. } = replay;
-    for name in listing.temporary {
-        let path = format!("{SEGMENTS_DIR}/{name}");
-        disk.unlink(&path).map_err(LogError::io("unlink", &path))?;
+    let (path, offset, lsn) = (found.id.path(), from.offset, from.lsn);
+    let found = "a checkpoint is beyond the log's end: no frame ends here with this LSN".to_owned();
+    Err(LogError::Corrupt { path, offset, lsn, found })
+}
+
+/// Whether the position's own segment shows that a frame ended there.
+fn ends_at(found: &Found, from: Position) -> io::Result<bool> {
+    let (begin, end) = (HEADER_PAGE_BYTES as u64, found.header.segment_bytes);
+    let is_place = from.offset.is_multiple_of(FRAME_HEADER_BYTES as u64);
+    if !is_place || from.offset <= begin || from.offset > end {
+        return Ok(false);
     }
-    report.next_lsn = chain.next_lsn;
-    let standby = standby(disk, settings, &segments, &blank)?;
-    let writer = writer(disk, settings, salts, chain, standby, last_id)?;
-    Ok((writer, report))
+    let window_at = from.offset.saturating_sub(FRAME_BYTES_MAX).max(begin);
+    let window_end = end.min(from.offset + FRAME_HEADER_BYTES as u64);
+    let mut window = vec![0; index(window_end - window_at)];
+    read_exact_at(&*found.file, window_at, &mut window)?;
+    let places = (window_at..).step_by(FRAME_HEADER_BYTES);
+    let mut blocks = places.zip(window.as_chunks::<FRAME_HEADER_BYTES>().0);
+    Ok(blocks.any(|(at, block)| match FrameHeader::read(block, found.header.salt) {
+        HeaderRead::Whole(header) if at == from.offset => header.continues(from.chain()),
+        HeaderRead::Whole(header) => {
+            at + u64::from(header.frame_bytes) == from.offset
+                && header.chain_after() == from.chain()
+        }
+        HeaderRead::Newer { .. } | HeaderRead::Not => false,
+    }))
+}
+
+/// The segments before the position. A segment's last LSN is told by where the next one goes on;
+/// where that was not looked at, all that is known is that it lies before the position.
+fn before(needed: &[Found], segments: &[Found], from: Option<Position>) -> Vec<SegmentInfo> {
+    let Some(from) = from else { return Vec::new() };
+    let all = needed.iter().chain(segments);
+    let openings: BTreeMap<_, _> = all.map(|found| (found.id, found.opening)).collect();
+    let last_lsn = |found: &Found| {
+        let mut id = found.id.next();
+        while let Some(opening) = openings.get(&id) {
+            if let Some(opening) = opening {
+                return Lsn::new(opening.next_lsn.get() - 1).min(from.lsn);
+            }
+            id = id.next();
+        }
+        from.lsn
+    };
+    needed.iter().map(|found| info(found, last_lsn(found))).collect()
+}
+
+fn info(found: &Found, last_lsn: Lsn) -> SegmentInfo {
+    SegmentInfo {
+        id: found.id,
+        file: found.file.clone(),
+        bytes: found.header.segment_bytes,
+        salt: found.header.salt,
+        first_lsn: found.opening.map(|opening| opening.next_lsn),
+        last_lsn,
+        standby: false,
+    }
 }
 
 /// The segments that the writer can use as they are, opened for writing.
@@ -114,140 +296,11 @@ fn writer(
 ) -> Result<Writer, LogError> {
     let mut next_segment = last_id.next();
     if standby.is_empty() {
-        let job = PrepareJob { header: blank_header(settings, next_segment, salts()) };
+        let header = blank_header(settings, next_segment, salts());
+        let job = PrepareJob { header, reuse: None };
         let path = next_segment.path();
         standby.push_back(job.run(disk).map_err(LogError::io("prepare", &path))?);
         next_segment = next_segment.next();
     }
     Ok(Writer::new(settings.clone(), chain, standby, next_segment))
-}
-
-/// The replay so far.
-struct Replay<'a, 'b> {
-    chain: Chain,
-    /// Indices of the segments behind all that were ever written to.
-    blank: Vec<usize>,
-    report: RecoveryReport,
-    /// The bytes of one segment; `None` before the first.
-    buffer: Option<PageBuffer>,
-    sink: &'a mut Sink<'b>,
-}
-
-impl<'a, 'b> Replay<'a, 'b> {
-    fn new(sink: &'a mut Sink<'b>) -> Self {
-        let report = RecoveryReport::default();
-        Self { chain: Chain::default(), blank: Vec::new(), report, buffer: None, sink }
-    }
-
-    /// Reads and judges one segment.
-    fn segment(&mut self, segments: &[Found], at: usize) -> Result<(), LogError> {
-        let found = &segments[at];
-        let next = next_in_use(segments, at);
-        if found.blemished {
-            self.report.blemished.push(found.id);
-        }
-        if let Some(opening) = found.opening
-            && opening != self.chain
-        {
-            let found_text = format!(
-                "it goes on from LSN {} and not from where the segments before it end",
-                opening.next_lsn
-            );
-            return Err(corrupt(found, 0, self.chain.next_lsn, found_text));
-        }
-        if found.opening.is_none() && next.is_some() {
-            // Its first frame was torn, and a later start went on in another segment.
-            return Ok(());
-        }
-        let buffer = self.read(found)?;
-        self.report.segments_count += 1;
-        let scan = self.frames(found, &buffer, next.map(|(_, chain)| chain));
-        self.judge(found, next, &scan)?;
-        self.chain = scan.chain;
-        if scan.blemished {
-            self.report.blemished.push(found.id);
-        }
-        if all_zero(&buffer[HEADER_PAGE_BYTES..]) && next.is_none() {
-            self.blank.push(at);
-        } else {
-            self.blank.clear();
-        }
-        self.buffer = Some(buffer);
-        Ok(())
-    }
-
-    /// The bytes of a segment, in the buffer of the one before if it is as large.
-    fn read(&mut self, found: &Found) -> Result<PageBuffer, LogError> {
-        let (path, length) = (found.id.path(), index(found.header.segment_bytes));
-        let failed = || LogError::io("read", &path);
-        let mut buffer = match self.buffer.take().filter(|buffer| buffer.len() == length) {
-            Some(buffer) => buffer,
-            None => PageBuffer::new(length).map_err(failed())?,
-        };
-        read_exact_at(&*found.file, 0, &mut buffer).map_err(failed())?;
-        Ok(buffer)
-    }
-
-    /// Gives the frames of a segment to the sink.
-    fn frames(&mut self, found: &Found, bytes: &[u8], next: Option<Chain>) -> SegmentScan {
-        let segment = SegmentBytes { bytes, salt: found.header.salt };
-        let (report, sink) = (&mut self.report, &mut *self.sink);
-        segment.scan(Start::of_segment(self.chain), next, &mut |frame, bodies| {
-            count(report, frame);
-            let damaged = bodies.iter().enumerate().filter(|(_, body)| body.damaged);
-            report.damaged_bodies.extend(damaged.map(|(index, body)| DamagedBody {
-                segment: found.id,
-                offset: body.offset,
-                index,
-                first_lsn: frame.header.first_lsn,
-            }));
-            sink(frame.view(found.id, &found.file, bodies))
-        })
-    }
-
-    /// What is behind the frames of a segment: an outcome or a reason to refuse.
-    fn judge(
-        &mut self,
-        found: &Found,
-        next: Option<(SegmentId, Chain)>,
-        scan: &SegmentScan,
-    ) -> Result<(), LogError> {
-        let lsn = scan.chain.next_lsn;
-        let rest = match &scan.end {
-            End::Chained => return Ok(()),
-            End::Refused(reason) => {
-                let (path, reason) = (found.id.path(), reason.clone());
-                return Err(LogError::Refused { path, offset: scan.at, lsn, reason });
-            }
-            End::Rest(rest) => rest,
-        };
-        match (rest, next) {
-            (Rest::Newer { version }, _) => Err(newer(found.id.path(), u32::from(*version))),
-            (Rest::Corrupt { found: text }, _) => Err(corrupt(found, scan.at, lsn, text.clone())),
-            (Rest::Clean | Rest::Torn { .. }, Some((id, chain))) => {
-                let text = format!(
-                    "the frames end here, but segment {id} goes on from LSN {} and another frame",
-                    chain.next_lsn
-                );
-                Err(corrupt(found, scan.at, lsn, text))
-            }
-            (Rest::Clean, None) => Ok(()),
-            (Rest::Torn { bytes }, None) => {
-                let (segment, offset, bytes) = (found.id, scan.at, *bytes);
-                self.report.torn_tails.push(TornTail { segment, offset, bytes });
-                Ok(())
-            }
-        }
-    }
-}
-
-fn count(report: &mut RecoveryReport, frame: FrameRef<'_>) {
-    report.frames_count += 1;
-    report.records_count += u64::from(frame.header.record_count);
-    report.frames_bytes += u64::from(frame.header.frame_bytes);
-    report.last_now = Some(frame.header.now);
-}
-
-fn corrupt(found: &Found, offset: u64, lsn: Lsn, text: String) -> LogError {
-    LogError::Corrupt { path: found.id.path(), offset, lsn, found: text }
 }

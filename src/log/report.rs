@@ -1,6 +1,6 @@
 //! What a reader of the log sees and reports.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use crate::{
     disk::File,
@@ -11,9 +11,9 @@ use super::{BodyPlace, SegmentId};
 
 /// One whole frame, as it was read.
 pub struct FrameView<'a> {
-    /// The segment.
+    /// The segment; 0 for an output, which is none.
     pub segment: SegmentId,
-    /// The segment's file, opened for reading.
+    /// The file, opened for reading.
     pub file: &'a Arc<dyn File>,
     /// Where the frame begins in the file, in bytes.
     pub offset: u64,
@@ -25,6 +25,12 @@ pub struct FrameView<'a> {
     pub record_count: u32,
     /// Broker time of the records.
     pub now: Timestamp,
+    /// CRC of the frame's header, which stands for the frame.
+    pub crc: u32,
+    /// The salt of the file.
+    pub salt: u32,
+    /// Length of the file, in bytes.
+    pub file_bytes: u64,
     /// The records, encoded, as they were written.
     pub records: &'a [u8],
     /// Where the bodies lie, in order.
@@ -71,10 +77,51 @@ pub struct TornTail {
     pub bytes: u64,
 }
 
+/// A segment that a start has looked at.
+#[derive(Clone)]
+pub struct SegmentInfo {
+    /// The segment.
+    pub id: SegmentId,
+    /// Its file, opened for reading.
+    pub file: Arc<dyn File>,
+    /// Length of the file, in bytes.
+    pub bytes: u64,
+    /// The salt of its CRCs.
+    pub salt: u32,
+    /// LSN of its first record; `None` if it never held any.
+    pub first_lsn: Option<Lsn>,
+    /// LSN of its last record, 0 if it never held any. Where the next segment was not looked at,
+    /// the LSN of the checkpoint, which is at or behind it.
+    pub last_lsn: Lsn,
+    /// Whether the writer goes on in it.
+    pub standby: bool,
+}
+
+impl SegmentInfo {
+    fn facts(&self) -> (SegmentId, u64, Option<Lsn>, Lsn, bool) {
+        (self.id, self.bytes, self.first_lsn, self.last_lsn, self.standby)
+    }
+}
+
+impl fmt::Debug for SegmentInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SegmentInfo").field(&self.facts()).finish()
+    }
+}
+
+/// An open file is not compared.
+impl PartialEq for SegmentInfo {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts() == other.facts()
+    }
+}
+
+impl Eq for SegmentInfo {}
+
 /// What a start found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
-    /// How many segments were read.
+    /// How many segments were read for frames.
     pub segments_count: usize,
     /// How many frames were replayed.
     pub frames_count: u64,
@@ -90,7 +137,12 @@ pub struct RecoveryReport {
     pub blemished: Vec<SegmentId>,
     /// Files in the directory that the log does not know; they were left alone.
     pub unknown_files: Vec<String>,
-    /// Broker time of the last frame.
+    /// Every segment that was looked at, ascending.
+    pub segments: Vec<SegmentInfo>,
+    /// Files of the log that were not looked at, each with its path: segments before the checkpoint
+    /// that it does not list, and all outputs.
+    pub stray: Vec<String>,
+    /// Broker time of the last frame that was replayed.
     pub last_now: Option<Timestamp>,
     /// LSN that the next record gets.
     pub next_lsn: Lsn,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{disk::File, types::Lsn};
 
 use super::{
-    BodyPlace, FooterEntry, FrameView, SegmentId,
+    BodyPlace, FrameView, SegmentId,
     frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead, MARK, TABLE_ENTRY_BYTES},
     header::HEADER_PAGE_BYTES,
     judge::{Rest, judge_rest},
@@ -226,17 +226,11 @@ impl<'a> FrameRef<'a> {
             first_lsn: self.header.first_lsn,
             record_count: self.header.record_count,
             now: self.header.now,
+            crc: self.header.crc,
+            salt: self.segment.salt,
+            file_bytes: self.segment.bytes.len() as u64,
             records: self.part(self.header.records_at(), self.header.bodies_at()),
             bodies,
-        }
-    }
-
-    pub(super) fn entry(&self) -> FooterEntry {
-        FooterEntry {
-            first_lsn: self.header.first_lsn,
-            offset: self.at,
-            frame_bytes: self.header.frame_bytes,
-            crc: self.header.crc,
         }
     }
 
@@ -246,7 +240,7 @@ impl<'a> FrameRef<'a> {
     }
 
     /// Where the bodies lie, each compared with its CRC.
-    fn bodies(&self) -> Vec<BodyPlace> {
+    pub(super) fn bodies(&self) -> Vec<BodyPlace> {
         let mut offset = self.at + self.header.bodies_at();
         let mut places = Vec::with_capacity(self.table().len());
         for entry in self.table() {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::{
     disk::{Access, Disk, File, read_exact_at},
-    types::{Lineage, Lsn},
+    types::{Lineage, Lsn, OutputId},
 };
 
 use super::{
-    FORMAT_VERSION, LogError, SEGMENTS_DIR, SegmentId,
+    FORMAT_VERSION, FileId, LogError, SEGMENTS_DIR, SegmentId,
+    file_id::Named,
     frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead},
     header::{HEADER_PAGE_BYTES, HeaderPage, SegmentHeader, read_header_page},
     le::index,
@@ -22,6 +23,8 @@ use super::{
 pub(super) struct Listing {
     /// Ascending.
     pub(super) segments: Vec<SegmentId>,
+    /// Ascending.
+    pub(super) outputs: Vec<OutputId>,
     /// Names of files that were being prepared.
     pub(super) temporary: Vec<String>,
     /// Names of files that are none of the log's.
@@ -29,23 +32,15 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// The segments that are missing between the first of all and the last that is there.
-    pub(super) fn missing(&self) -> impl Iterator<Item = SegmentId> {
-        let last = self.segments.last().map_or(SegmentId::FIRST.get(), |id| id.get());
-        let ids = (SegmentId::FIRST.get()..=last).map(SegmentId::new);
-        ids.filter(|id| self.segments.binary_search(id).is_err())
+    /// The first segment that is missing between two, or at one of them.
+    pub(super) fn missing(&self, first: SegmentId, last: SegmentId) -> Option<SegmentId> {
+        let mut ids = (first.get()..=last.get()).map(SegmentId::new);
+        ids.find(|id| self.segments.binary_search(id).is_err())
     }
 
-    /// The last segment, if no other is missing.
-    pub(super) fn last_of_all(&self) -> Result<SegmentId, LogError> {
-        match (self.missing().next(), self.segments.last()) {
-            (None, Some(last)) => Ok(*last),
-            (missing, _) => {
-                let path = missing.unwrap_or(SegmentId::FIRST).path();
-                let found = "the file is missing".to_owned();
-                Err(LogError::Corrupt { path, offset: 0, lsn: Lsn::default(), found })
-            }
-        }
+    /// The last segment that is there.
+    pub(super) fn last(&self) -> Option<SegmentId> {
+        self.segments.last().copied()
     }
 }
 
@@ -67,12 +62,11 @@ pub(super) struct Found {
 pub(super) fn list(disk: &dyn Disk) -> Result<Listing, LogError> {
     let mut listing = Listing::default();
     for name in disk.list(SEGMENTS_DIR).map_err(LogError::io("list", SEGMENTS_DIR))? {
-        if let Some(id) = SegmentId::from_name(&name, ".seg") {
-            listing.segments.push(id);
-        } else if SegmentId::from_name(&name, ".tmp").is_some() {
-            listing.temporary.push(name);
-        } else {
-            listing.unknown.push(name);
+        match FileId::of_name(&name) {
+            Some(Named::Whole(FileId::Segment(id))) => listing.segments.push(id),
+            Some(Named::Whole(FileId::Output(id))) => listing.outputs.push(id),
+            Some(Named::Temporary) => listing.temporary.push(name),
+            None => listing.unknown.push(name),
         }
     }
     Ok(listing)
@@ -115,25 +109,11 @@ pub(super) fn read_header(
     lineage: Option<Lineage>,
 ) -> Result<Found, LogError> {
     let path = id.path();
-    let file_bytes = file.len().map_err(LogError::io("measure", &path))?;
-    let mut begin = vec![0; HEADER_PAGE_BYTES + FRAME_HEADER_BYTES];
-    begin.truncate(index(file_bytes));
-    read_exact_at(&*file, 0, &mut begin).map_err(LogError::io("read", &path))?;
-    let (header, blemished) = match read_header_page(&begin) {
-        HeaderPage::Read { header, blemished } => (header, blemished),
-        HeaderPage::Newer { version } => return Err(newer(path, version)),
-        HeaderPage::Damaged { found } => return Err(damaged_header(path, found.to_owned())),
-    };
-    if lineage.is_some_and(|own| header.lineage != own) {
-        return Err(LogError::ForeignFiles { path, found: "its lineage is another".to_owned() });
-    }
-    if header.id != id {
-        return Err(damaged_header(path, format!("its header is that of segment {}", header.id)));
-    }
-    if header.segment_bytes != file_bytes || file_bytes > SEGMENT_BYTES_MAX {
-        let found = format!("it has {file_bytes} bytes, not {}", header.segment_bytes);
-        return Err(damaged_header(path, found));
-    }
+    let (file_bytes, begin) = begin_of(&*file, &path)?;
+    let (header, blemished) = whole(&path, read_header_page(&begin))?;
+    let (lineage_told, bytes) = (header.lineage, header.segment_bytes);
+    let told = Told { id: FileId::Segment(header.id), lineage: lineage_told, bytes };
+    told.check(FileId::Segment(id), lineage, file_bytes)?;
     let first_frame = match FrameHeader::read(&begin[HEADER_PAGE_BYTES..], header.salt) {
         HeaderRead::Newer { version } => return Err(newer(path, u32::from(version))),
         HeaderRead::Whole(frame) => {
@@ -143,6 +123,57 @@ pub(super) fn read_header(
     };
     let opening = header.opening.or(first_frame);
     Ok(Found { id, file, header, opening, blemished })
+}
+
+/// Length of a file, and its first bytes: the header page and the header of the first frame.
+pub(super) fn begin_of(file: &dyn File, path: &str) -> Result<(u64, Vec<u8>), LogError> {
+    let file_bytes = file.len().map_err(LogError::io("measure", path))?;
+    let mut begin = vec![0; HEADER_PAGE_BYTES + FRAME_HEADER_BYTES];
+    begin.truncate(index(file_bytes));
+    read_exact_at(file, 0, &mut begin).map_err(LogError::io("read", path))?;
+    Ok((file_bytes, begin))
+}
+
+/// The header of a page that has one, and whether the page has harmless damage.
+pub(super) fn whole<H>(path: &str, page: HeaderPage<H>) -> Result<(H, bool), LogError> {
+    match page {
+        HeaderPage::Read { header, blemished } => Ok((header, blemished)),
+        HeaderPage::Newer { version } => Err(newer(path.to_owned(), version)),
+        HeaderPage::Damaged { found } => Err(damaged_header(path.to_owned(), found.to_owned())),
+    }
+}
+
+/// What a header says of its file.
+pub(super) struct Told {
+    pub(super) id: FileId,
+    pub(super) lineage: Lineage,
+    pub(super) bytes: u64,
+}
+
+impl Told {
+    /// Whether it is the header of this file: of the lineage, if one is given.
+    pub(super) fn check(
+        &self,
+        id: FileId,
+        lineage: Option<Lineage>,
+        file_bytes: u64,
+    ) -> Result<(), LogError> {
+        let path = id.path();
+        if lineage.is_some_and(|own| self.lineage != own) {
+            return Err(LogError::ForeignFiles {
+                path,
+                found: "its lineage is another".to_owned(),
+            });
+        }
+        if self.id != id {
+            return Err(damaged_header(path, format!("its header is that of {}", self.id)));
+        }
+        if self.bytes != file_bytes || file_bytes > SEGMENT_BYTES_MAX {
+            let found = format!("it has {file_bytes} bytes, not {}", self.bytes);
+            return Err(damaged_header(path, found));
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn newer(path: String, version: u32) -> LogError {

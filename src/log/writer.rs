@@ -15,7 +15,8 @@ use super::{
     encode::{EncodedFrame, encode},
     footer::{encode_footer, footer_bytes},
     header::{HEADER_PAGE_BYTES, SegmentHeader},
-    position::Chain,
+    le::folded,
+    position::{Chain, Position},
 };
 
 /// How many prepared segments wait behind the one that is written to.
@@ -35,6 +36,8 @@ pub struct Writer {
     preparing: bool,
     under_way: Option<UnderWay>,
     seals: VecDeque<SealJob>,
+    /// The end of the last frame that was planned.
+    position: Option<Position>,
     /// Whether the last durable frame was no tick.
     unproved: bool,
     poisoned: bool,
@@ -47,6 +50,10 @@ struct Active {
     /// Where the next frame begins, in bytes.
     end: u64,
     entries: Vec<FooterEntry>,
+    /// What the footer will say of the frames' messages.
+    summaries: Vec<u8>,
+    /// Whether the next frame is to begin another segment.
+    is_closed: bool,
 }
 
 /// The frame whose sync has not returned.
@@ -103,6 +110,7 @@ impl Writer {
             preparing: false,
             under_way: None,
             seals: VecDeque::new(),
+            position: None,
             unproved: false,
             poisoned: false,
         }
@@ -123,17 +131,45 @@ impl Writer {
         self.durable_lsn
     }
 
-    /// Whether a frame of at most so many bytes can be appended: none is under way, and there is a
-    /// place for it.
-    pub fn ready(&self, frame_bytes: u64) -> bool {
-        let idle = !self.poisoned && self.under_way.is_none();
-        idle && (self.active_takes(frame_bytes) || !self.standby.is_empty())
+    /// The end of the last frame that was planned; `None` before the first frame after a start.
+    /// It is durable once [`Writer::durable_lsn`] has reached its LSN.
+    pub fn position(&self) -> Option<Position> {
+        self.position
     }
 
-    fn active_takes(&self, frame_bytes: u64) -> bool {
+    /// The segment that is written to; `None` before the first frame after a start.
+    pub fn active_segment(&self) -> Option<SegmentId> {
+        self.active.as_ref().map(|active| active.header.id)
+    }
+
+    /// How many prepared segments wait.
+    pub fn standby_count(&self) -> usize {
+        self.standby.len()
+    }
+
+    /// Lets the next frame begin a new segment, or the first one that has a prepared segment to
+    /// begin in: for a backup, and for a checkpoint while the disk is nearly full.
+    pub fn roll_next(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.is_closed = true;
+        }
+    }
+
+    /// Whether a frame of at most so many bytes, with a summary of at most so many for the footer,
+    /// can be appended: none is under way, and there is a place for it.
+    pub fn ready(&self, frame_bytes: u64, summary_bytes: u64) -> bool {
+        let idle = !self.poisoned && self.under_way.is_none();
+        idle && (self.active_takes(frame_bytes, summary_bytes) || !self.standby.is_empty())
+    }
+
+    /// Whether the frame, and then the footer that the segment would need, have a place in the
+    /// active segment (R3), and no new one was asked for.
+    fn active_takes(&self, frame_bytes: u64, summary_bytes: u64) -> bool {
         self.active.as_ref().is_some_and(|active| {
-            let footer = footer_bytes(active.entries.len() + 1);
-            active.end + frame_bytes + footer <= active.header.segment_bytes
+            let summaries_bytes = active.summaries.len() as u64 + summary_bytes;
+            let footer = footer_bytes(active.entries.len() + 1, summaries_bytes);
+            let is_to_roll = active.is_closed && !self.standby.is_empty();
+            !is_to_roll && active.end + frame_bytes + footer <= active.header.segment_bytes
         })
     }
 
@@ -141,33 +177,37 @@ impl Writer {
     ///
     /// # Panics
     ///
-    /// Without [`Writer::ready`], without a record, and for a frame beyond
+    /// Without [`Writer::ready`], without a record, and for a frame or a summary beyond
     /// [`Writer::frame_bytes_max`]: those are faults of the caller.
-    pub fn append(&mut self, draft: Draft) -> Appended {
-        let frame_bytes_bound = draft.frame_bytes();
-        assert!(frame_bytes_bound <= self.frame_bytes_max(), "a frame is within its limit");
-        assert!(self.ready(frame_bytes_bound), "append is asked only when the writer is ready");
-        let full = if self.active_takes(frame_bytes_bound) { None } else { self.roll() };
+    pub fn append(&mut self, mut draft: Draft) -> Appended {
+        let (bound, summary) = (draft.frame_bytes(), std::mem::take(&mut draft.summary));
+        let summary_bytes = summary.len() as u64;
+        let bytes_max = self.frame_bytes_max();
+        assert!(bound.max(summary_bytes) <= bytes_max, "a frame is within its limit");
+        assert!(self.ready(bound, summary_bytes), "append is asked only when the writer is ready");
+        let full = if self.active_takes(bound, summary_bytes) { None } else { self.roll() };
         let first_of_segment = self.active.as_ref().is_some_and(|active| active.entries.is_empty());
         let active = self.active.as_mut().expect("the writer was ready");
         let tick = draft.tick;
         let EncodedFrame { header, mut chunks } =
             encode(draft, active.end, active.header.salt, self.chain);
-        assert!(u64::from(header.frame_bytes) <= frame_bytes_bound, "the bound holds");
-        let entry = FooterEntry {
-            first_lsn: header.first_lsn,
-            offset: active.end,
-            frame_bytes: header.frame_bytes,
-            crc: header.crc,
-        };
+        assert!(u64::from(header.frame_bytes) <= bound, "the bound holds");
+        let entry = header.entry(active.end, summary.len());
         let mut offset = active.end;
         if first_of_segment {
             chunks.insert(0, Bytes::from(active.header.encode()));
             offset = 0;
         }
         active.entries.push(entry);
+        active.summaries.extend_from_slice(&summary);
         active.end += u64::from(header.frame_bytes);
         self.chain = header.chain_after();
+        self.position = Some(Position {
+            lsn: Lsn::new(self.chain.next_lsn.get() - 1),
+            segment: active.header.id,
+            offset: active.end,
+            crc: header.crc,
+        });
         let place = FramePlace {
             segment: active.header.id,
             file: Arc::clone(&active.file),
@@ -175,6 +215,7 @@ impl Writer {
             frame_bytes: u64::from(header.frame_bytes),
             first_lsn: header.first_lsn,
             record_count: header.record_count,
+            salt: active.header.salt,
             bodies_offset: entry.offset + header.bodies_at(),
         };
         self.under_way = Some(UnderWay {
@@ -192,8 +233,9 @@ impl Writer {
     fn roll(&mut self) -> Option<Active> {
         let Prepared { mut header, file } = self.standby.pop_front()?;
         header.opening = Some(self.chain);
+        let (entries, summaries) = (Vec::new(), Vec::new());
         let end = HEADER_PAGE_BYTES as u64;
-        self.active.replace(Active { header, file, end, entries: Vec::new() })
+        self.active.replace(Active { header, file, end, entries, summaries, is_closed: false })
     }
 
     /// Takes the outcome of the job of the frame under way, with how long it took. An error is
@@ -239,12 +281,19 @@ impl Writer {
 
     /// The job that prepares a further segment, if one is wanted; its outcome goes to
     /// [`Writer::prepared`]. The salt is random.
-    pub fn prepare(&mut self, salt: u64) -> Option<PrepareJob> {
+    ///
+    /// A segment that nothing needs any more (R18) gives its file for it, if it is given here.
+    /// From then on it is gone, whatever becomes of the job.
+    pub fn prepare(&mut self, salt: u64, reuse: Option<SegmentId>) -> Option<PrepareJob> {
         if !self.wants_segment() {
             return None;
         }
+        let in_use = self.active.iter().map(|active| &active.header);
+        let mut own = in_use.chain(self.standby.iter().map(|prepared| &prepared.header));
+        debug_assert!(own.all(|header| Some(header.id) != reuse), "only the dead are reused");
         self.preparing = true;
-        Some(PrepareJob { header: blank_header(&self.settings, self.next_segment, salt) })
+        let header = blank_header(&self.settings, self.next_segment, salt);
+        Some(PrepareJob { header, reuse })
     }
 
     /// Takes the outcome of a [`PrepareJob`]. After an error the next [`Writer::prepare`] tries
@@ -271,9 +320,8 @@ impl Writer {
 
 /// The header of a segment that is not in use.
 pub(super) fn blank_header(settings: &Settings, id: SegmentId, salt: u64) -> SegmentHeader {
-    let folded = (salt ^ (salt >> 32)) & u64::from(u32::MAX);
     SegmentHeader {
-        salt: u32::try_from(folded).expect("the upper half was cut off"),
+        salt: folded(salt),
         id,
         lineage: settings.lineage,
         segment_bytes: settings.segment_bytes,
@@ -282,8 +330,9 @@ pub(super) fn blank_header(settings: &Settings, id: SegmentId, salt: u64) -> Seg
 }
 
 fn seal(full: Active, next_lsn: Lsn) -> SealJob {
-    let Active { header, file, end, entries } = full;
-    let footer = encode_footer(&Footer { entries, next_lsn }, header.salt);
+    let Active { header, file, end, entries, summaries, .. } = full;
+    let footer = Footer { entries, summaries: summaries.into(), next_lsn };
+    let footer = encode_footer(&footer, header.salt);
     let offset = header.segment_bytes - footer.len() as u64;
     debug_assert!(offset >= end, "the writer rolled before the footer's place");
     SealJob { segment: header.id, file, offset, footer }

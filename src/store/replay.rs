@@ -71,7 +71,7 @@ impl Store {
     pub fn replay_ended(&mut self, segments: &[SegmentInfo], strays: Vec<String>) {
         for segment in segments {
             let id = FileId::Segment(segment.id);
-            if segment.is_standby || self.files.by_id.contains_key(&id) {
+            if segment.standby || self.files.by_id.contains_key(&id) {
                 continue;
             }
             let file = Arc::clone(&segment.file);

@@ -151,10 +151,8 @@ fn number(bytes: &[u8]) -> u32 {
 
 fn scan(stored: &StoredFile, until: Option<Lsn>) -> Result<VecDeque<Stored>, StoreError> {
     let mut found = VecDeque::new();
-    stored.scan(&mut |view| {
-        if until.is_none_or(|until| view.first_lsn <= until) {
-            found.extend(of_frame(stored.id, &view).map_err(|error| error.to_string())?);
-        }
+    stored.scan(until, &mut |view| {
+        found.extend(of_frame(stored.id, &view).map_err(|error| error.to_string())?);
         Ok(())
     })?;
     Ok(found)

@@ -187,6 +187,7 @@ fn what_is_written_today_equals_the_example_byte_for_byte() {
         records: encoded,
         record_count: dump.small("frame.records"),
         bodies: vec![Body { chunks, crc }],
+        summary: Vec::new(),
         tick: false,
     });
     frame.job.run().expect("nothing fails");

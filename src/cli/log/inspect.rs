@@ -44,7 +44,8 @@ pub(super) fn run(args: &InspectArgs, out: &mut Output) -> Result<(), Failure> {
     let left = args.limit.map_or(u64::MAX, |Count(limit)| limit);
     let from = Lsn::new(args.from_lsn.0);
     let mut printer = Printer { out, from, left, failed: None };
-    let read = log::verify(&quiet.disk, None, &mut |frame| printer.frame(&frame), &mut |_| ());
+    let read =
+        log::verify(&quiet.disk, None, None, &mut |frame| printer.frame(&frame), &mut |_| ());
     if let Some(error) = printer.failed {
         return Err(error.into());
     }

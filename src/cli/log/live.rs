@@ -92,6 +92,10 @@ impl File for LiveFile {
         refused()
     }
 
+    fn will_need(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.0.will_need(offset, len)
+    }
+
     fn map(&self) -> io::Result<Bytes> {
         let length = self.len()?;
         let length = usize::try_from(length).map_err(io::Error::other)?;

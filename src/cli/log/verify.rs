@@ -52,6 +52,7 @@ pub(super) fn run(args: &VerifyArgs, out: &mut Output) -> Result<(), Failure> {
     let report = log::verify(
         &quiet.disk,
         None,
+        None,
         &mut |frame| {
             if let Err(error) = codec::decode_records(frame.records, &mut |_| ()) {
                 undecodable.push(Finding {

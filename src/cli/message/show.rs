@@ -82,6 +82,7 @@ pub(super) fn run(args: &ShowArgs, out: &mut Output) -> Result<(), Failure> {
     let report = log::verify(
         &*readable.disk,
         Some(lineage),
+        None,
         &mut |frame| take(&mut history, &mut reach, &frame),
         &mut |at| bar.report(at.segments_done as u64, at.segments_total as u64),
     );

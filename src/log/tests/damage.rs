@@ -34,7 +34,7 @@ fn small_log() -> (SimDisk, Vec<Content>) {
 }
 
 fn inspect(disk: &SimDisk) -> VerifyReport {
-    verify(disk, None, &mut |_| Ok(()), &mut |_| {}).expect("the disk can be read")
+    verify(disk, None, None, &mut |_| Ok(()), &mut |_| {}).expect("the disk can be read")
 }
 
 /// Whether the start said anything about the damage.
@@ -221,6 +221,7 @@ fn an_inspection_reads_on_behind_damage() {
     let mut whole = Vec::new();
     let report = verify(
         &disk,
+        None,
         None,
         &mut |frame| {
             whole.push(frame.first_lsn);

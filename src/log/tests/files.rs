@@ -27,7 +27,7 @@ fn header(disk: &SimDisk, path: &str) -> SegmentHeader {
 }
 
 fn inspect(disk: &SimDisk) -> VerifyReport {
-    verify(disk, None, &mut |_| Ok(()), &mut |_| {}).expect("the disk can be read")
+    verify(disk, None, None, &mut |_| Ok(()), &mut |_| {}).expect("the disk can be read")
 }
 
 #[test]
@@ -132,8 +132,8 @@ fn the_writer_rolls_before_the_place_of_the_footer() {
     assert_eq!(sealed.footer, FooterState::Valid);
     assert_eq!(sealed.frames_count as u64, first_of_second - 1);
     let free = settings().segment_bytes - HEADER_PAGE_BYTES as u64 - sealed.frames_bytes;
-    let footer = sealed.frames_count as u64 * 24 + 64;
-    assert!((footer..footer + 128 + 24 + 128).contains(&free), "{free} bytes for {footer}");
+    let footer = sealed.frames_count as u64 * 32 + 64;
+    assert!((footer..footer + 128 + 32 + 128).contains(&free), "{free} bytes for {footer}");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_damaged_or_missing_footer_is_never_corruption() {
     let whole = start(&disk).expect("whole").frames;
     assert_eq!(inspect(&disk).segments[0].footer, FooterState::Valid);
     let end = settings().segment_bytes;
-    let begin = end - (inspect(&disk).segments[0].frames_count as u64 * 24 + 64);
+    let begin = end - (inspect(&disk).segments[0].frames_count as u64 * 32 + 64);
     for offset in begin..end {
         let damaged = disk.snapshot();
         flip(&damaged, &segment(1), offset, u8::try_from(offset % 8).expect("below 8"));
@@ -407,5 +407,5 @@ fn jobs_can_run_on_other_threads() {
     let appended = log.writer.append(tick(1));
     sendable(&appended.job);
     sendable(&log.writer);
-    sendable(&log.writer.prepare(1));
+    sendable(&log.writer.prepare(1, None));
 }

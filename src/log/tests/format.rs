@@ -6,8 +6,9 @@ use crate::{
     log::{
         Draft, Footer, FooterEntry, SegmentId,
         encode::encode,
-        footer::{encode_footer, read_footer},
+        footer::{encode_footer, read_evidence, read_footer},
         header::{HeaderPage, SegmentHeader, read_header_page},
+        le::{salted_crc, short},
         position::Chain,
     },
     types::{Lineage, Lsn, Timestamp},
@@ -89,6 +90,7 @@ fn frame() -> (Draft, u64, Chain) {
         records: b"two records".to_vec(),
         record_count: 2,
         bodies: vec![body(b"a body"), body(&[0; 1100])],
+        summary: b"not in the frame".to_vec(),
         tick: false,
     };
     let chain = Chain { next_lsn: Lsn::new(1000), crc: 0xa1a2_a3a4 };
@@ -134,15 +136,42 @@ fn a_frame_of_version_2() {
 
 #[test]
 fn a_footer() {
-    let entry = |first_lsn, offset| FooterEntry {
+    let entry = |first_lsn, offset, summary_bytes| FooterEntry {
         first_lsn: Lsn::new(first_lsn),
         offset,
         frame_bytes: 128,
         crc: 0xa1a2_a3a4,
+        bodies_at: 100,
+        body_count: 3,
+        summary_bytes,
     };
-    let footer =
-        Footer { entries: vec![entry(1000, 4096), entry(1002, 4224)], next_lsn: Lsn::new(1003) };
+    let footer = Footer {
+        entries: vec![entry(1000, 4096, 5), entry(1002, 4224, 2)],
+        summaries: b"firstno"[..].into(),
+        next_lsn: Lsn::new(1003),
+    };
     let bytes = encode_footer(&footer, SALT);
+    check(
+        &bytes,
+        &expect![[r#"
+        0000: e8 03 00 00 00 00 00 00 00 10 00 00 80 00 00 00
+        0016: a4 a3 a2 a1 64 00 00 00 03 00 00 00 05 00 00 00
+        0032: ea 03 00 00 00 00 00 00 80 10 00 00 80 00 00 00
+        0048: a4 a3 a2 a1 64 00 00 00 03 00 00 00 02 00 00 00
+        0064: 66 69 72 73 74 6e 6f 4c 51 46 4f 4f 54 45 52 02
+        0080: 00 00 00 02 00 00 00 eb 03 00 00 00 00 00 00 07
+        0128: 00 00 00 a3 64 a7 09
+    "#]],
+    );
+    let file = [vec![0; 4352], bytes].concat();
+    assert_eq!(read_footer(&file, SALT), Some(footer));
+    assert_eq!(read_footer(&file, SALT + 1), None);
+}
+
+/// As the program wrote it once: evidence of the frames, and no more.
+#[test]
+fn a_footer_of_version_1() {
+    let bytes = footer_of_version_1(&[(1000, 4096), (1002, 4224)], 1003, SALT);
     check(
         &bytes,
         &expect![[r"
@@ -154,6 +183,29 @@ fn a_footer() {
         0096: 00 00 00 00 00 00 00 00 00 00 00 00 41 aa 41 52
     "]],
     );
-    assert_eq!(read_footer(&bytes, SALT), Some(footer));
-    assert_eq!(read_footer(&bytes, SALT + 1), None);
+    assert_eq!(read_footer(&bytes, SALT), None);
+    let evidence = read_evidence(&bytes, SALT).expect("a whole footer");
+    assert_eq!((evidence.next_lsn, evidence.at), (Lsn::new(1003), 0));
+    let frames = [(1000, 4096), (1002, 4224)];
+    let frames = frames.map(|(lsn, offset)| (Lsn::new(lsn), offset, 128, 0xa1a2_a3a4));
+    assert_eq!(evidence.frames, frames);
+    assert_eq!(read_evidence(&bytes, SALT + 1), None);
+}
+
+/// Frames of 128 bytes and one CRC, each with its LSN and offset.
+fn footer_of_version_1(frames: &[(u64, u64)], next_lsn: u64, salt: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (lsn, offset) in frames {
+        bytes.extend_from_slice(&lsn.to_le_bytes());
+        bytes.extend_from_slice(&offset.to_le_bytes());
+        bytes.extend_from_slice(&128_u32.to_le_bytes());
+        bytes.extend_from_slice(&0xa1a2_a3a4_u32.to_le_bytes());
+    }
+    bytes.extend_from_slice(b"LQFOOTER\x01\0\0\0");
+    bytes.extend_from_slice(&short(frames.len()).to_le_bytes());
+    bytes.extend_from_slice(&next_lsn.to_le_bytes());
+    bytes.resize(bytes.len() + 36, 0);
+    let crc = salted_crc(salt, &[&bytes]);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes
 }

@@ -17,15 +17,15 @@ fn started(disk: &SimDisk) -> Vec<Content> {
 #[test]
 fn no_frame_is_planned_before_the_sync_of_the_one_before_returned() {
     let mut log = new_log();
-    assert!(log.writer.ready(1000));
+    assert!(log.writer.ready(1000, 0));
     let appended = log.writer.append(tick(1));
-    assert!(!log.writer.ready(1000));
+    assert!(!log.writer.ready(1000, 0));
     assert_eq!(log.writer.durable_lsn(), Lsn::new(0));
     appended.job.run().expect("nothing fails");
-    assert!(!log.writer.ready(1000));
+    assert!(!log.writer.ready(1000, 0));
     let report = log.writer.synced(Ok(std::time::Duration::from_millis(3))).expect("it is durable");
     assert_eq!((report.durable_lsn, report.took.as_millis()), (Lsn::new(1), 3));
-    assert!(log.writer.ready(1000));
+    assert!(log.writer.ready(1000, 0));
 }
 
 #[test]
@@ -38,9 +38,9 @@ fn after_a_failed_sync_the_writer_takes_nothing_any_more() {
     };
     assert_eq!((path.as_str(), lsn.get()), (segment(1).as_str(), 2));
     assert_eq!(log.writer.durable_lsn(), Lsn::new(1));
-    assert!(!log.writer.ready(64));
+    assert!(!log.writer.ready(64, 0));
     assert!(!log.writer.wants_segment());
-    assert!(log.writer.prepare(1).is_none());
+    assert!(log.writer.prepare(1, None).is_none());
     assert!(log.writer.seal().is_none());
     let after = log.writer.synced(Ok(std::time::Duration::ZERO));
     assert!(matches!(after, Err(LogError::Poisoned)));

@@ -98,6 +98,7 @@ pub(super) fn draft(now: u64, bodies: &[&[u8]]) -> Draft {
         records: records.collect(),
         record_count: u32::try_from(bodies.len()).expect("few bodies"),
         bodies: bodies.iter().map(|bytes| body(bytes)).collect(),
+        summary: Vec::new(),
         tick: false,
     }
 }
@@ -115,6 +116,7 @@ pub(super) fn tick(now: u64) -> Draft {
         records: b"tick".to_vec(),
         record_count: 1,
         bodies: Vec::new(),
+        summary: Vec::new(),
         tick: true,
     }
 }
@@ -141,7 +143,7 @@ impl Content {
 impl TestLog {
     /// Appends one frame and waits for it; prepares and seals as an owner does.
     pub(super) fn append(&mut self, draft: Draft) -> Result<FramePlace, LogError> {
-        while !self.writer.ready(draft.frame_bytes()) {
+        while !self.writer.ready(draft.frame_bytes(), draft.summary.len() as u64) {
             self.prepare().map_err(LogError::io("prepare", "a segment"))?;
         }
         let appended = self.writer.append(draft);
@@ -164,7 +166,7 @@ impl TestLog {
 
     fn prepare(&mut self) -> io::Result<()> {
         let salt = self.salts.next_u64();
-        let job = self.writer.prepare(salt).expect("a segment is wanted");
+        let job = self.writer.prepare(salt, None).expect("a segment is wanted");
         let prepared = job.run(&self.disk);
         let outcome = prepared.as_ref().map(|_| ()).map_err(|error| error.kind().into());
         self.writer.prepared(prepared);
@@ -211,6 +213,7 @@ pub(super) fn refusal(disk: &SimDisk) -> (String, u64, u64, String) {
     match start(disk) {
         Ok(started) => panic!("started with {} frames", started.frames.len()),
         Err(LogError::Corrupt { path, offset, lsn, found }) => (path, offset, lsn.get(), found),
+        Err(LogError::Missing { path, why }) => (path, 0, 0, format!("missing: {why}")),
         Err(error) => panic!("not corrupt: {error}"),
     }
 }

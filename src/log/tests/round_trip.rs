@@ -53,7 +53,7 @@ fn a_full_disk_lets_a_preparation_fail_until_there_is_space() {
     log.disk.set_capacity_bytes(Some(3 * settings().segment_bytes - 5));
     let frame = || draft(2, &[&text(15_000)]);
     let mut frames_count = 1;
-    while log.writer.ready(frame().frame_bytes()) {
+    while log.writer.ready(frame().frame_bytes(), 0) {
         let result = log.writer.append(frame()).job.run();
         log.writer.synced(result.map(|()| Duration::ZERO)).expect("the space was prepared");
         frames_count += 1;
@@ -85,8 +85,8 @@ fn a_real_disk_gives_the_same_frames_back() -> io::Result<()> {
         assert_eq!((seen, report.damaged_bodies.len()), (frames_count, 0));
         for now in 0..6 {
             let frame = draft(now, &[&text(12_000), &[0; 1500]]);
-            while !writer.ready(frame.frame_bytes()) {
-                let job = writer.prepare(now).expect("a segment is wanted");
+            while !writer.ready(frame.frame_bytes(), 0) {
+                let job = writer.prepare(now, None).expect("a segment is wanted");
                 writer.prepared(job.run(&disk));
             }
             let result = writer.append(frame).job.run();
@@ -97,7 +97,7 @@ fn a_real_disk_gives_the_same_frames_back() -> io::Result<()> {
             job.run()?;
         }
     }
-    let report = verify(&disk, None, &mut |_| Ok(()), &mut |_| {}).expect("it can be read");
+    let report = verify(&disk, None, None, &mut |_| Ok(()), &mut |_| {}).expect("it can be read");
     assert_eq!(report.findings, []);
     assert_eq!(report.records_count, 2 * frames_count);
     assert!(disk.list("segments")?.len() > 5);
