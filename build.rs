@@ -5,9 +5,10 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 /// Every file of the native API.
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 5] = [
     "ledgerq/v1/queue_service.proto",
     "ledgerq/v1/message_service.proto",
+    "ledgerq/v1/admin_service.proto",
     "ledgerq/v1/redrive_service.proto",
     "ledgerq/v1/test_clock_service.proto",
 ];

@@ -11,10 +11,10 @@ use crate::{
     codec,
     store::{BodyError, BodyRef},
     types::{
-        Attribute, Browse, Browsed, CancelOutcome, Command, DeleteMode, DeleteOutcome, Envelope,
-        LeaseRef, Leased, Lineage, MessageId, Millis, MoveSpec, MoveTaskView, Payload, QueueName,
-        QueueView, ReceiveOptions, Rejection, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
-        StepOutcome, TaskId, Timestamp,
+        Attribute, Browse, Browsed, CancelOutcome, CheckpointStatus, Command, DeleteMode,
+        DeleteOutcome, Envelope, LeaseRef, Leased, Lineage, MessageId, Millis, MoveSpec,
+        MoveTaskView, Payload, QueueName, QueueView, ReceiveOptions, Rejection, Reply, SendEntry,
+        Sent, Seq, SettingsPatch, Status, Step, StepOutcome, TaskId, Timestamp,
     },
 };
 
@@ -260,6 +260,30 @@ impl Handle {
         match self.ask(Command::CancelMove { task }).await? {
             Reply::MoveCancelling { moved_count } => Ok(moved_count),
             other => unreachable!("a cancellation was answered with {other:?}"),
+        }
+    }
+
+    /// How the broker is: figures for operators.
+    pub async fn status(&self) -> Result<Status, Rejection> {
+        match self.ask(Command::GetStatus).await? {
+            Reply::Status(status) => Ok(*status),
+            other => unreachable!("a status was answered with {other:?}"),
+        }
+    }
+
+    /// Takes a checkpoint and waits until it is published.
+    pub async fn checkpoint(&self) -> Result<CheckpointStatus, Rejection> {
+        match self.ask(Command::Checkpoint).await? {
+            Reply::Checkpointed(checkpoint) => Ok(checkpoint),
+            other => unreachable!("a checkpoint was answered with {other:?}"),
+        }
+    }
+
+    /// Compacts what is sparse and waits until that is done; how many messages were copied.
+    pub async fn compact(&self) -> Result<u64, Rejection> {
+        match self.ask(Command::Compact).await? {
+            Reply::Compacted { copied_count } => Ok(copied_count),
+            other => unreachable!("a compaction was answered with {other:?}"),
         }
     }
 

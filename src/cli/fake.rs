@@ -1,5 +1,7 @@
 //! A server of messages that answers as told, and a place for output that tests can read.
 
+mod admin;
+
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     io::{self, Write},
@@ -17,6 +19,7 @@ use crate::{
     client::Client,
     proto::v1::{
         self,
+        admin_service_server::AdminServiceServer,
         message_service_server::{MessageService, MessageServiceServer},
     },
 };
@@ -48,6 +51,8 @@ pub(super) struct State {
     pub(super) page_sizes: Vec<u32>,
     /// Entries that were sent, also as steps, whole.
     pub(super) entries: Vec<v1::SendEntry>,
+    /// Whether it has done nothing yet that there were figures of.
+    pub(super) is_new: bool,
 }
 
 /// A server of one connection's life; cloned, it is the same.
@@ -97,9 +102,10 @@ impl Fake {
         &self,
         listener: TcpListener,
     ) -> impl Future<Output = Result<(), tonic::transport::Error>> + Send + use<> {
-        let service = MessageServiceServer::new(self.clone());
+        let messages = MessageServiceServer::new(self.clone());
+        let admin = AdminServiceServer::new(self.clone());
         let incoming = TcpListenerStream::new(listener);
-        Server::builder().add_service(service).serve_with_incoming(incoming)
+        Server::builder().add_service(messages).add_service(admin).serve_with_incoming(incoming)
     }
 
     /// Looks at the state or changes it.

@@ -21,6 +21,7 @@ mod send;
 mod serve;
 mod signals;
 mod start;
+mod status;
 mod text;
 mod transact;
 mod values;
@@ -93,6 +94,12 @@ enum Command {
     /// Move messages back from a dead-letter queue, or to any other
     #[command(subcommand)]
     Redrive(redrive::RedriveCommand),
+    /// Tell how the broker is: disk, checkpoints, compaction, the last start
+    Status,
+    /// Take a checkpoint now, and wait until it is published
+    Checkpoint,
+    /// Copy the live messages out of files that are mostly dead now, and wait until it is done
+    Compact,
     /// Let time pass on a broker that was started with --test-clock
     #[command(subcommand)]
     Clock(clock::ClockCommand),
@@ -114,6 +121,9 @@ pub fn main() -> ExitCode {
         Command::Message(command) => message::run(&command, &cli.global),
         Command::Transact(args) => with_server(&cli.global, |to| transact::run(args, to)),
         Command::Redrive(command) => with_server(&cli.global, |to| redrive::run(command, to)),
+        Command::Status => with_server(&cli.global, status::run),
+        Command::Checkpoint => with_server(&cli.global, status::checkpoint),
+        Command::Compact => with_server(&cli.global, status::compact),
         Command::Clock(command) => with_server(&cli.global, |to| clock::run(command, to)),
         Command::Log(command) => log::run(&command, &mut Output::stdout(cli.global.json)),
     };

@@ -22,6 +22,7 @@
 //! the caller's to repeat, since only he knows whether twice is better than never. With a
 //! deduplication id twice is like once.
 
+mod admin;
 mod convert;
 mod error;
 mod looks;
@@ -39,6 +40,7 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
+pub use admin::MAINTENANCE_TIMEOUT;
 pub use error::{Error, Refusal};
 pub use looks::{MessageState, PeekOptions, PeekPage, Peeked};
 pub use messages::{
@@ -50,8 +52,8 @@ pub use steps::{Step, StepOutcome};
 
 use crate::{
     proto::v1::{
-        message_service_client::MessageServiceClient, queue_service_client::QueueServiceClient,
-        redrive_service_client::RedriveServiceClient,
+        admin_service_client::AdminServiceClient, message_service_client::MessageServiceClient,
+        queue_service_client::QueueServiceClient, redrive_service_client::RedriveServiceClient,
         test_clock_service_client::TestClockServiceClient,
     },
     types::Millis,
@@ -83,6 +85,7 @@ struct Services {
     queues: QueueServiceClient<Channel>,
     messages: MessageServiceClient<Channel>,
     redrive: RedriveServiceClient<Channel>,
+    admin: AdminServiceClient<Channel>,
     clock: TestClockServiceClient<Channel>,
 }
 
@@ -136,10 +139,11 @@ impl Client {
     fn over(channel: Channel, server: &str) -> Self {
         let queues = QueueServiceClient::new(channel.clone());
         let redrive = RedriveServiceClient::new(channel.clone());
+        let admin = AdminServiceClient::new(channel.clone());
         let clock = TestClockServiceClient::new(channel.clone());
         let messages =
             MessageServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-        let services = Services { queues, messages, redrive, clock };
+        let services = Services { queues, messages, redrive, admin, clock };
         Self { server: server.to_owned(), services }
     }
 

@@ -11,7 +11,7 @@ const SEGMENT_STEP: u64 = 4096;
 impl Layer {
     /// Refuses the first value that is beyond its limits.
     pub(super) fn check(&self, origin: &Origin) -> Result<(), ConfigError> {
-        let (kibi, gibi, tebi) = (1 << 10, 1 << 30, 1 << 40);
+        let (kibi, mebi, gibi, tebi) = (1 << 10, 1 << 20, 1 << 30, 1 << 40);
         let span = |millis| Span(Millis::new(millis));
         let of = Checked { origin };
         of.within("segment_bytes", self.segment_bytes, Size(64 * kibi), Size(gibi))?;
@@ -19,6 +19,10 @@ impl Layer {
             let limit = format!("a multiple of {SEGMENT_STEP} bytes");
             return Err(of.beyond("segment_bytes", &size, limit));
         }
+        of.within("checkpoint_bytes", self.checkpoint_bytes, Size(mebi), Size(64 * gibi))?;
+        let rate = self.compaction_bytes_per_s;
+        of.within("compaction_bytes_per_s", rate, Size(mebi), Size(16 * gibi))?;
+        of.within("reclaim_pool", self.reclaim_pool, Count(0), Count(64))?;
         of.within("idle_sync_after", self.idle_sync_after, span(1), span(60_000))?;
         of.within("tail_cache_bytes", self.tail_cache_bytes, Size(0), Size(tebi))?;
         of.within("requests_max", self.requests_max, Count(1), Count(1_000_000))?;

@@ -38,6 +38,15 @@ pub struct Layer {
     /// Size of one segment of the log [default: 128MiB]
     #[arg(long, value_name = "SIZE")]
     pub segment_bytes: Option<Size>,
+    /// Bytes of log after which a checkpoint is due at the earliest [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub checkpoint_bytes: Option<Size>,
+    /// Bytes that compaction copies in a second at most [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub compaction_bytes_per_s: Option<Size>,
+    /// Dead segments that are kept to be used again, the others are unlinked [default: 2]
+    #[arg(long, value_name = "COUNT")]
+    pub reclaim_pool: Option<Count>,
     /// Time without writes after which the last one is confirmed in the log [default: 20ms]
     #[arg(long, value_name = "DURATION")]
     pub idle_sync_after: Option<Span>,
@@ -71,12 +80,15 @@ pub struct Layer {
 }
 
 /// The keys of [`Layer`], in its order.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 18] = [
     "data_dir",
     "grpc_listen",
     "tls_cert",
     "tls_key",
     "segment_bytes",
+    "checkpoint_bytes",
+    "compaction_bytes_per_s",
+    "reclaim_pool",
     "idle_sync_after",
     "tail_cache_bytes",
     "requests_max",
@@ -138,6 +150,9 @@ impl Layer {
             tls_cert: self.tls_cert.or(lower.tls_cert),
             tls_key: self.tls_key.or(lower.tls_key),
             segment_bytes: self.segment_bytes.or(lower.segment_bytes),
+            checkpoint_bytes: self.checkpoint_bytes.or(lower.checkpoint_bytes),
+            compaction_bytes_per_s: self.compaction_bytes_per_s.or(lower.compaction_bytes_per_s),
+            reclaim_pool: self.reclaim_pool.or(lower.reclaim_pool),
             idle_sync_after: self.idle_sync_after.or(lower.idle_sync_after),
             tail_cache_bytes: self.tail_cache_bytes.or(lower.tail_cache_bytes),
             requests_max: self.requests_max.or(lower.requests_max),

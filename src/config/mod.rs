@@ -39,6 +39,12 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Size of one segment of the log, in bytes.
     pub segment_bytes: u64,
+    /// Bytes of log after which a checkpoint is due at the earliest.
+    pub checkpoint_bytes: u64,
+    /// Bytes that compaction copies in a second at most.
+    pub compaction_bytes_per_s: u64,
+    /// Dead segments that are kept to be used again.
+    pub reclaim_pool: u64,
     /// Time without writes after which a sync frame is written.
     pub idle_sync_after: Millis,
     /// Memory for the newest payloads, in bytes.
@@ -105,6 +111,9 @@ impl Config {
             grpc_listen: all.grpc_listen.map_or(GRPC_LISTEN_DEFAULT, |address| address.0),
             tls,
             segment_bytes: bytes(all.segment_bytes, 128 * mebi),
+            checkpoint_bytes: bytes(all.checkpoint_bytes, 256 * mebi),
+            compaction_bytes_per_s: bytes(all.compaction_bytes_per_s, 64 * mebi),
+            reclaim_pool: count(all.reclaim_pool, 2),
             idle_sync_after: span(all.idle_sync_after, Millis::new(20)),
             tail_cache_bytes: bytes(all.tail_cache_bytes, 64 * mebi),
             requests_max: count(all.requests_max, 10_000),

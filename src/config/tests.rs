@@ -45,6 +45,9 @@ fn nothing_at_all_gives_the_defaults() {
             grpc_listen: 127.0.0.1:7420,
             tls: None,
             segment_bytes: 134217728,
+            checkpoint_bytes: 268435456,
+            compaction_bytes_per_s: 67108864,
+            reclaim_pool: 2,
             idle_sync_after: Millis(
                 20,
             ),
@@ -178,6 +181,24 @@ fn an_error_on_the_command_line_names_the_flag() {
         &[],
         None,
         &expect!["--requests-bytes-max is 1KiB, it must be 4MiB to 1024GiB"],
+    );
+    refuses(
+        &["--checkpoint-bytes", "1MiB", "--compaction-bytes-per-s", "17GiB"],
+        &[],
+        None,
+        &expect!["--compaction-bytes-per-s is 17GiB, it must be 1MiB to 16GiB"],
+    );
+    refuses(
+        &["--checkpoint-bytes", "65GiB"],
+        &[],
+        None,
+        &expect!["--checkpoint-bytes is 65GiB, it must be 1MiB to 64GiB"],
+    );
+    refuses(
+        &["--reclaim-pool", "65"],
+        &[],
+        None,
+        &expect!["--reclaim-pool is 65, it must be 0 to 64"],
     );
     refuses(
         &["--deduplication-ids-max", "0"],

@@ -9,11 +9,20 @@ use crate::{
 
 const MILLIS_PER_SECOND: u64 = 1000;
 const NANOS_PER_MILLI: i32 = 1_000_000;
+const MICROS_PER_SECOND: u64 = 1_000_000;
+const NANOS_PER_MICRO: i32 = 1000;
 
 /// A duration; beyond the end of what the type can say, its end.
 pub(super) fn duration(millis: Millis) -> prost_types::Duration {
     let (seconds, nanos) = split(millis.get());
     prost_types::Duration { seconds, nanos }
+}
+
+/// A duration of microseconds; beyond the end of what the type can say, its end.
+pub(super) fn duration_us(micros: u64) -> prost_types::Duration {
+    let seconds = i64::try_from(micros / MICROS_PER_SECOND).unwrap_or(i64::MAX);
+    let rest = i32::try_from(micros % MICROS_PER_SECOND).unwrap_or(0);
+    prost_types::Duration { seconds, nanos: rest * NANOS_PER_MICRO }
 }
 
 /// An instant; beyond the end of what the type can say, its end.

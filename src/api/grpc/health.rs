@@ -9,8 +9,13 @@ use tonic_health::{
 use crate::api::{Gate, Phase};
 
 /// The services that health is told of; the empty name is the server as a whole.
-const SERVICES: [&str; 4] =
-    ["", "ledgerq.v1.QueueService", "ledgerq.v1.MessageService", "ledgerq.v1.RedriveService"];
+const SERVICES: [&str; 5] = [
+    "",
+    "ledgerq.v1.QueueService",
+    "ledgerq.v1.MessageService",
+    "ledgerq.v1.RedriveService",
+    "ledgerq.v1.AdminService",
+];
 
 /// Tells the health service what the gate says.
 pub(crate) struct Reporter {

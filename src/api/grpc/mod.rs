@@ -2,8 +2,9 @@
 //!
 //! Read in this order: `parse` and `convert` are the way in and out of the proto's words;
 //! `refusal` gives each rejection its code and reason, `status` its gRPC form; `batch` lets a
-//! bad entry fail alone; `queue`, `message` and `redrive` have one file for each request.
+//! bad entry fail alone; `queue`, `message`, `redrive` and `admin` have one file for each request.
 
+mod admin;
 mod batch;
 mod convert;
 mod filter;
@@ -28,6 +29,7 @@ use crate::{
     proto::{
         self,
         v1::{
+            admin_service_server::{self, AdminServiceServer},
             message_service_server::{self, MessageServiceServer},
             queue_service_server::{self, QueueServiceServer},
             redrive_service_server::{self, RedriveServiceServer},
@@ -38,10 +40,11 @@ use crate::{
 };
 
 /// The services that every server has, and those that it has for its clients' tools.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     queue_service_server::SERVICE_NAME,
     message_service_server::SERVICE_NAME,
     redrive_service_server::SERVICE_NAME,
+    admin_service_server::SERVICE_NAME,
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
@@ -70,6 +73,7 @@ pub fn routes(gate: &Gate, test_clock: Option<Arc<TestClock>>) -> Routes {
         .max_encoding_message_size(ENCODED_BYTES_MAX);
     let redrive = RedriveServiceServer::new(redrive::Redrive { gate: gate() })
         .max_encoding_message_size(ENCODED_BYTES_MAX);
+    let admin = AdminServiceServer::new(admin::Admin { gate: gate() });
     let has_test_clock = test_clock.is_some();
     let sound = "the build made the descriptors";
     let mut routes = Routes::builder();
@@ -77,6 +81,7 @@ pub fn routes(gate: &Gate, test_clock: Option<Arc<TestClock>>) -> Routes {
         .add_service(queues)
         .add_service(messages)
         .add_service(redrive)
+        .add_service(admin)
         .add_service(reflection(has_test_clock).build_v1().expect(sound))
         .add_service(reflection(has_test_clock).build_v1alpha().expect(sound));
     if let Some(clock) = test_clock {

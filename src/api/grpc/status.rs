@@ -259,6 +259,7 @@ mod tests {
             ResourceExhausted OVERLOADED "" 0.100s
             InvalidArgument REQUEST_TOO_LARGE "" never
             ResourceExhausted DISK_FULL "" 5s
+            Unavailable MAINTENANCE_FAILED "" never
             Unavailable SHUTTING_DOWN "" 1s
             Unknown OUTCOME_UNKNOWN "" never
         "#]]

@@ -1,4 +1,5 @@
 //! The command line as a whole.
 
+mod admin;
 mod lines;
 mod talks;

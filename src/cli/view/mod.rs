@@ -1,9 +1,13 @@
 //! Results as programs read them: the names and shapes of the JSON are part of the interface.
 
+mod status;
+
 use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
+
+pub(super) use status::{CheckpointObject, StatusObject};
 
 use super::{
     output::rfc3339,

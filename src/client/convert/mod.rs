@@ -1,10 +1,12 @@
 //! Between the generated messages and the crate's own types.
 
+mod admin;
 mod message;
 mod moves;
 mod outcome;
 mod queue;
 
+pub(super) use admin::{checkpoint, status};
 pub(super) use message::{filter, message, peeked, send_entry, state_words, unavailable};
 pub(super) use moves::{move_request, move_task};
 pub(super) use outcome::{

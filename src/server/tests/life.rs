@@ -67,7 +67,9 @@ async fn a_broker_that_has_stopped_is_not_serving() {
     let served = serve_closed(Duration::ZERO).await;
     served.gate.stop();
     let mut health = HealthClient::new(served.channel.clone());
-    for service in ["", "ledgerq.v1.QueueService", "ledgerq.v1.RedriveService", SERVICE] {
+    let others = ["QueueService", "RedriveService", "AdminService"];
+    let others = others.map(|name| format!("ledgerq.v1.{name}"));
+    for service in others.iter().map(String::as_str).chain(["", SERVICE]) {
         let request = HealthCheckRequest { service: service.into() };
         let answer = health.check(request).await.expect("it is known").into_inner();
         assert_eq!(answer.status(), ServingStatus::NotServing, "{service:?}");
@@ -128,7 +130,8 @@ async fn reflection_tells_the_services() {
         panic!("not a list: {answer:?}");
     };
     let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    for name in [SERVICE, "ledgerq.v1.QueueService", "grpc.health.v1.Health"] {
+    let admin = "ledgerq.v1.AdminService";
+    for name in [SERVICE, "ledgerq.v1.QueueService", admin, "grpc.health.v1.Health"] {
         assert!(names.iter().any(|told| told == name), "{name} is not in {names:?}");
     }
     assert!(names.iter().all(|told| !told.contains("TestClock")), "{names:?}");

@@ -1,5 +1,6 @@
 //! A real server on port 0, real clients, and a thread in the owner's place that answers as told.
 
+mod admin;
 mod delivery;
 mod life;
 mod looks;
@@ -32,6 +33,7 @@ const LINEAGE: Lineage = Lineage([7; 16]);
 
 /// A server that is under test.
 struct Served {
+    url: String,
     channel: Channel,
     gate: Gate,
     shutdown: oneshot::Sender<()>,
@@ -53,9 +55,10 @@ async fn serve_as(settings: Settings) -> Served {
         let _ = stopped.await;
     });
     let ended = tokio::spawn(async { serving.await.expect("the transport is sound") });
-    let channel = Channel::from_shared(format!("http://{address}")).expect("it is a URL");
+    let url = format!("http://{address}");
+    let channel = Channel::from_shared(url.clone()).expect("it is a URL");
     let channel = channel.connect().await.expect("the port is open");
-    Served { channel, gate, shutdown, ended }
+    Served { url, channel, gate, shutdown, ended }
 }
 
 /// Serves, and answers each command with what `owner` makes of it; tells the test what was asked.

@@ -255,7 +255,7 @@ def test_large_messages_arrive_with_the_usual_limit_of_clients(client):
 
 
 def test_health_says_that_each_service_serves(client):
-    services = ("QueueService", "MessageService", "RedriveService")
+    services = ("QueueService", "MessageService", "RedriveService", "AdminService")
     for service in ("", *(f"ledgerq.v1.{service}" for service in services)):
         request = health_pb2.HealthCheckRequest(service=service)
         answer = client.health.Check(request, timeout=CALL_SECONDS_MAX)
@@ -266,7 +266,7 @@ def test_reflection_tells_the_services(client):
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     stream = client.reflection.ServerReflectionInfo(iter([request]), timeout=CALL_SECONDS_MAX)
     names = {service.name for service in next(stream).list_services_response.service}
-    services = ("QueueService", "MessageService", "RedriveService")
+    services = ("QueueService", "MessageService", "RedriveService", "AdminService")
     assert {f"ledgerq.v1.{service}" for service in services} <= names, names
 
 

@@ -1,0 +1,183 @@
+//! `ledgerq status`, `ledgerq checkpoint` and `ledgerq compact`: how the broker is, and maintenance
+//! now that it does by itself when due.
+
+use bytesize::ByteSize;
+
+use super::{
+    Failure, Session,
+    output::{counted, rfc3339},
+    view::{CheckpointObject, StatusObject},
+};
+use crate::types::{
+    CheckpointStatus, CompactionStatus, FilesStatus, Lsn, Millis, RecoveryStatus, Status, Timestamp,
+};
+
+/// A line of the table: what, and its figure.
+type Row = [String; 2];
+
+/// Prints the figures.
+pub(super) async fn run(mut to: Session) -> Result<(), Failure> {
+    let status = to.client.status().await?;
+    if to.out.is_json() {
+        to.out.object(&StatusObject::new(&status))?;
+    } else {
+        to.out.table(["broker", &rfc3339(status.now)], rows(&status))?;
+    }
+    Ok(to.out.flush()?)
+}
+
+/// Takes a checkpoint.
+pub(super) async fn checkpoint(mut to: Session) -> Result<(), Failure> {
+    let checkpoint = to.client.checkpoint().await?;
+    if to.out.is_json() {
+        to.out.object(&CheckpointObject::new(&checkpoint))?;
+    } else {
+        let told = described(&checkpoint, None);
+        to.out.line(&format!("checkpoint published: {told}"))?;
+    }
+    Ok(to.out.flush()?)
+}
+
+/// Compacts.
+pub(super) async fn compact(mut to: Session) -> Result<(), Failure> {
+    let copied_count = to.client.compact().await?;
+    if to.out.is_json() {
+        to.out.object(&serde_json::json!({ "copied_count": copied_count }))?;
+    } else if copied_count == 0 {
+        to.out.line("there was nothing to compact")?;
+    } else {
+        let messages = counted(copied_count, "message", "messages");
+        to.out.line(&format!("compacted: {messages} copied"))?;
+    }
+    Ok(to.out.flush()?)
+}
+
+fn rows(status: &Status) -> Vec<Row> {
+    let row = |what: &str, figure: String| [what.to_owned(), figure];
+    let mut rows = vec![
+        row("queues", status.queue_count.to_string()),
+        row("messages", messages(&status.files)),
+        row("log", log(status.applied_lsn, status.durable_lsn)),
+        row("next number", status.next_seq.to_string()),
+    ];
+    if status.disk_full {
+        rows.push(row("disk full", "sends are refused; receives and deletes go on".into()));
+    }
+    if status.retention_held {
+        rows.push(row("clock", "in doubt: nothing expires (see serve --accept-clock)".into()));
+    }
+    rows.extend(files(&status.files));
+    rows.extend(written(status));
+    let (now, none) = (Some(status.now), || "none".to_owned());
+    let newest = status.checkpoint.as_ref();
+    rows.push(row("checkpoint", newest.map_or_else(none, |it| described(it, now))));
+    let before = status.checkpoint_before.as_ref();
+    rows.push(row("the one before", before.map_or_else(none, |it| described(it, now))));
+    rows.push(row("checkpoints", checkpoints(status)));
+    rows.push(row("compaction", compaction(&status.compaction)));
+    rows.extend(recovery(&status.recovery));
+    rows
+}
+
+fn messages(files: &FilesStatus) -> String {
+    format!("{} of {}", files.live_count, size(files.live_bytes))
+}
+
+fn log(applied: Lsn, durable: Lsn) -> String {
+    format!("applied to LSN {applied}, durable to LSN {durable}")
+}
+
+fn files(files: &FilesStatus) -> [Row; 3] {
+    let segments = counted(files.segment_count, "segment", "segments");
+    let standby = files.standby_count;
+    let outputs = counted(files.output_count, "compaction output", "compaction outputs");
+    let kinds = format!("{segments}, {standby} prepared, {outputs}");
+    let given_back = format!("{} kept without a live message", files.pinned_count);
+    let given_back = format!("{} given back, {given_back}", files.reclaimed_count);
+    [
+        [
+            "disk".to_owned(),
+            format!("{}, {} of it dead", size(files.bytes), size(files.dead_bytes)),
+        ],
+        ["files".to_owned(), kinds],
+        ["dead files".to_owned(), given_back],
+    ]
+}
+
+fn written(status: &Status) -> [Row; 2] {
+    let written = &status.written;
+    let told = [
+        (written.frame_bytes, "log"),
+        (written.footer_bytes, "indexes"),
+        (written.checkpoint_bytes, "checkpoints"),
+        (written.compaction_bytes, "compaction"),
+        (written.zero_bytes, "zeros"),
+    ];
+    let told = told.map(|(bytes, what)| format!("{what} {}", size(bytes))).join(", ");
+    let ratio = written.amplification().map_or_else(|| "-".into(), |ratio| format!("{ratio:.3}"));
+    [["written".to_owned(), told], ["write amplification".to_owned(), ratio]]
+}
+
+/// A checkpoint in a line; with `now`, how old it is.
+fn described(checkpoint: &CheckpointStatus, now: Option<Timestamp>) -> String {
+    let CheckpointStatus { lsn, at, bytes, took, pause_us_max } = *checkpoint;
+    let mut told = format!("LSN {lsn}, {}", size(bytes));
+    if let Some(now) = now {
+        told = format!("{told}, {} ago", seconds(now.since(at)));
+    }
+    if took.is_zero() && pause_us_max == 0 {
+        return format!("{told}, taken before the start");
+    }
+    let pause = std::time::Duration::from_micros(pause_us_max);
+    format!("{told}, took {took}, longest pause {}", humantime::format_duration(pause))
+}
+
+fn checkpoints(status: &Status) -> String {
+    let state = if status.checkpoint_under_way { "one under way" } else { "none under way" };
+    format!("{state}, {} failed", status.checkpoints_failed)
+}
+
+fn compaction(compaction: &CompactionStatus) -> String {
+    let CompactionStatus { under_way, switched_count, failed_count, copied_count, .. } = compaction;
+    let state = if *under_way { "under way" } else { "at rest" };
+    let runs = counted(*switched_count, "run", "runs");
+    let copied = counted(*copied_count, "message", "messages");
+    format!("{state}, {runs} done, {failed_count} failed, {copied} copied")
+}
+
+fn recovery(recovery: &RecoveryStatus) -> [Row; 3] {
+    let from = if recovery.checkpoint_lsn == Lsn::default() {
+        "the log's first record".to_owned()
+    } else {
+        format!("the checkpoint at LSN {}", recovery.checkpoint_lsn)
+    };
+    let damaged = match recovery.checkpoints_damaged {
+        0 => String::new(),
+        count => format!("; {} passed over", counted(count, "damaged one", "damaged ones")),
+    };
+    let indexed = counted(recovery.summaries_count, "message", "messages");
+    let unindexed = counted(recovery.files_without_footer, "file", "files");
+    let replayed = counted(recovery.records_count, "record", "records");
+    let bytes = size(recovery.frames_bytes);
+    let RecoveryStatus { survey_took, load_took, replay_took, .. } = recovery;
+    [
+        ["started from".to_owned(), format!("{from}{damaged}")],
+        [
+            "start read".to_owned(),
+            format!("{indexed} from indexes, {unindexed} without, {replayed} ({bytes}) replayed"),
+        ],
+        [
+            "start took".to_owned(),
+            format!("survey {survey_took}, load {load_took}, replay {replay_took}"),
+        ],
+    ]
+}
+
+fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().iec().to_string()
+}
+
+/// In whole seconds.
+fn seconds(time: Millis) -> String {
+    humantime::format_duration(std::time::Duration::from_secs(time.get() / 1000)).to_string()
+}

@@ -1,0 +1,47 @@
+//! Looking after the broker: figures, checkpoints, compaction.
+
+use std::time::Duration;
+
+use super::{ANSWER_TIMEOUT, Client, Error, Repeat, convert};
+use crate::{
+    proto::v1,
+    types::{CheckpointStatus, Status},
+};
+
+/// How long a checkpoint or a compaction may take: it is written at the pace of the disk, or at the
+/// rate that is set.
+pub const MAINTENANCE_TIMEOUT: Duration = Duration::from_hours(6);
+
+impl Client {
+    /// Tells how the broker is.
+    pub async fn status(&self) -> Result<Status, Error> {
+        let question = v1::GetStatusRequest {};
+        let answer = self
+            .ask(Repeat::Harmless, ANSWER_TIMEOUT, question, |mut to, request| async move {
+                to.admin.get_status(request).await
+            })
+            .await?;
+        convert::status(&answer.status.ok_or(Error::Answer("a status"))?)
+    }
+
+    /// Takes a checkpoint; tells of it once it is published.
+    pub async fn checkpoint(&self) -> Result<CheckpointStatus, Error> {
+        let question = v1::CheckpointRequest {};
+        let answer = self
+            .ask(Repeat::Harmless, MAINTENANCE_TIMEOUT, question, |mut to, request| async move {
+                to.admin.checkpoint(request).await
+            })
+            .await?;
+        convert::checkpoint(&answer.checkpoint.ok_or(Error::Answer("a checkpoint"))?)
+    }
+
+    /// Copies the live messages of files that have too few of them; tells how many once it is done.
+    pub async fn compact(&self) -> Result<u64, Error> {
+        let question = v1::CompactRequest {};
+        self.ask(Repeat::Harmless, MAINTENANCE_TIMEOUT, question, |mut to, request| async move {
+            to.admin.compact(request).await
+        })
+        .await
+        .map(|answer| answer.copied_count)
+    }
+}
