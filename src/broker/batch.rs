@@ -17,6 +17,8 @@ pub(super) struct Batch<W> {
     /// Bytes of the payloads, with what the log adds to each.
     payload_bytes: u64,
     payloads: Vec<Payload>,
+    /// What the footer will say of the messages.
+    summaries: Vec<u8>,
     /// The message of the first payload; those behind it follow without a gap.
     first_seq: Seq,
     only_ticks: bool,
@@ -39,6 +41,7 @@ impl<W> Batch<W> {
             record_count: 0,
             payload_bytes: 0,
             payloads: Vec::new(),
+            summaries: Vec::new(),
             first_seq: Seq::default(),
             only_ticks: true,
             held: Vec::new(),
@@ -73,7 +76,16 @@ impl<W> Batch<W> {
         self.push(record);
         if self.payloads.is_empty() {
             self.first_seq = seq;
+            codec::encode_summaries_head(seq, self.now, &mut self.summaries);
         }
+        let (now, summaries) = (self.now, &mut self.summaries);
+        let mut stored = payloads.iter();
+        record.for_each_sending(&mut |sending| {
+            if let Some(payload) = stored.next() {
+                let (bytes, crc) = (payload.stored_bytes(), payload.crc);
+                codec::encode_summary(now, sending, bytes, crc, summaries);
+            }
+        });
         self.payload_bytes += payloads.iter().map(Payload::stored_bytes).sum::<u64>();
         self.payloads.extend(payloads);
     }
@@ -86,6 +98,11 @@ impl<W> Batch<W> {
     pub(super) fn payload(&self, seq: Seq) -> Option<&Payload> {
         let ordinal = seq.get().checked_sub(self.first_seq.get())?;
         self.payloads.get(usize::try_from(ordinal).ok()?)
+    }
+
+    /// Bytes of what the footer will say of the messages.
+    pub(super) fn summary_bytes(&self) -> u64 {
+        self.summaries.len() as u64
     }
 
     /// The most bytes that the frame would take with `payload_bytes` more in `payloads` payloads
@@ -116,7 +133,7 @@ impl<W> Batch<W> {
                 records: batch.records,
                 record_count: batch.record_count,
                 bodies: batch.payloads.iter().map(body).collect(),
-                summary: Vec::new(),
+                summary: batch.summaries,
                 tick: batch.only_ticks,
             },
             first_seq: batch.first_seq,

@@ -371,7 +371,7 @@ impl<W: Waiter> Owner<W> {
             effects.push(Effect::Release(self.batch.take_answers()));
             return;
         }
-        if !self.log.ready(self.batch.frame_bytes(0, 0, 0), 0) {
+        if !self.log.ready(self.batch.frame_bytes(0, 0, 0), self.batch.summary_bytes()) {
             return;
         }
         let Sealed { draft, first_seq, payloads, held } = self.batch.seal();

@@ -51,7 +51,7 @@ impl Store {
             Err(error) => return Err(error),
         };
         let is_same = stored.bytes == length
-            && stored.footer_crc().map_err(super::stream::cannot_read(id))? == Some(footer_crc);
+            && stored.footer_crc().map_err(StoreError::io("read", &id.path()))? == Some(footer_crc);
         if !is_same {
             tracing::warn!(%output, "a compaction output is damaged: it is read frame by frame");
         }

@@ -1,7 +1,7 @@
 //! The messages of one file, in ascending order of seq: from its footer, or, where that is missing
 //! or damaged, from its frames (R3 of the log's rules).
 
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{StoreError, places::Slot};
 use crate::{
@@ -191,9 +191,4 @@ pub(super) fn open_stored(
         return Err(StoreError::OtherFile { path: id.path() });
     }
     Ok(stored)
-}
-
-/// For `map_err` where only the operating system can fail.
-pub(super) fn cannot_read(id: FileId) -> impl FnOnce(io::Error) -> StoreError {
-    StoreError::io("read", &id.path())
 }
