@@ -110,12 +110,45 @@ impl<'a> Reader<'a> {
         Ok(u128::from_le_bytes(self.array(what)?))
     }
 
+    /// A number in groups of 7 bits.
+    pub(super) fn varint(&mut self, what: &'static str) -> Result<u64, DecodeError> {
+        let offset = self.offset;
+        let mut number = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.u8(what)?;
+            let bits = u64::from(byte & 0x7f);
+            if bits << shift >> shift != bits {
+                break;
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(DecodeError::Invalid { offset, what })
+    }
+
+    /// A number in groups of 7 bits that has a place in 32.
+    pub(super) fn varint_u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
+        let offset = self.offset;
+        u32::try_from(self.varint(what)?).map_err(|_| DecodeError::Invalid { offset, what })
+    }
+
     /// A byte that is 0 or 1.
     pub(super) fn flag(&mut self, what: &'static str) -> Result<bool, DecodeError> {
         let offset = self.offset;
         match self.u8(what)? {
             0 => Ok(false),
             1 => Ok(true),
+            value => Err(DecodeError::Unknown { offset, what, value: u64::from(value) }),
+        }
+    }
+
+    /// The version of what follows, which is this.
+    pub(super) fn version(&mut self, known: u8, what: &'static str) -> Result<(), DecodeError> {
+        let offset = self.offset;
+        match self.u8(what)? {
+            version if version == known => Ok(()),
             value => Err(DecodeError::Unknown { offset, what, value: u64::from(value) }),
         }
     }

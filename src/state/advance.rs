@@ -58,6 +58,7 @@ impl State {
         let is_over = of_touched.or(of_untouched) == Some(at);
         if is_over {
             queue.remove(seq, &mut self.deadlines);
+            self.gone.push(seq);
             // On a FIFO queue it may have been what its group waited for.
             self.wake(id);
         }
@@ -98,6 +99,7 @@ impl State {
         let mut changed = false;
         while let Some(seq) = queue.first_over(at) {
             queue.remove(seq, &mut self.deadlines);
+            self.gone.push(seq);
             changed = true;
         }
         self.schedule_retention(id);

@@ -31,7 +31,7 @@ impl State {
             }
             Record::QueueUpdated { queue, ref settings } => self.queue_updated(queue, settings),
             Record::QueueDeleted { queue } => self.queue_deleted(queue),
-            Record::QueuePurged { queue, .. } => self.queue_purged(queue),
+            Record::QueuePurged { queue, seq_bound } => self.queue_purged(queue, seq_bound),
             Record::QueuePaused { queue, sends, receives } => {
                 self.queue_paused(queue, sends, receives);
             }
@@ -107,16 +107,19 @@ impl State {
         if let Some(at) = queue.retention_due_at {
             self.deadlines.remove(at, Due::Retention(id));
         }
-        self.garbage.empty(&mut queue);
+        let maps = queue.empty(&mut self.garbage);
+        self.discard_maps(id, maps);
         self.source_deleted(id);
         // Whoever waits there is told that the queue is gone.
         self.wake(id);
     }
 
-    fn queue_purged(&mut self, id: QueueId) {
+    fn queue_purged(&mut self, id: QueueId, seq_bound: Seq) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         queue.purged_at = Some(self.now);
-        self.garbage.empty(queue);
+        queue.purged_below = seq_bound;
+        let maps = queue.empty(&mut self.garbage);
+        self.discard_maps(id, maps);
     }
 
     fn queue_paused(&mut self, id: QueueId, sends: bool, receives: bool) {
@@ -198,7 +201,9 @@ impl State {
 
     fn message_deleted(&mut self, id: QueueId, seq: Seq) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        queue.remove(seq, &mut self.deadlines);
+        if queue.remove(seq, &mut self.deadlines).is_some() {
+            self.gone.push(seq);
+        }
         if queue.name.is_fifo() {
             // It may have been what its group waited for.
             self.wake(id);
@@ -208,7 +213,6 @@ impl State {
     fn message_moved(&mut self, id: QueueId, seq: Seq, target: QueueId) {
         let now = self.now;
         let Some(queue) = self.queues.get_mut(&id) else { return };
-        let group = queue.touched.get(&seq).and_then(|t| queue.lanes.group(t.slot.lane)).cloned();
         let Some(mut touched) = queue.remove(seq, &mut self.deadlines) else { return };
         touched.source = Some(id);
         touched.received_elsewhere = touched.receive_count;
@@ -221,7 +225,7 @@ impl State {
         if let Some(at) = touched.expires_at {
             self.deadlines.insert(at, Due::Expiry(target, seq));
         }
-        let slot = queue.lanes.enter(group.as_ref(), touched.slot.priority);
+        let slot = queue.lanes.enter(touched.group.as_ref(), touched.slot.priority);
         queue.insert_moved(seq, touched, slot);
         self.message_came_in(target);
     }

@@ -1,11 +1,11 @@
 //! Attempts of FIFO receives: for 5 minutes, the same attempt id gives the same messages and
 //! handles, unless one of them was deleted or changed or its lease is over.
 
-use std::collections::BTreeMap;
-
+use super::cow::CowMap;
 use crate::types::{Digest, Nonce, Seq, Timestamp};
 
 /// What one attempt leased.
+#[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) nonce: Nonce,
     /// In the order of the reply.
@@ -17,7 +17,7 @@ pub(super) struct Attempt {
 /// The attempts of one queue that count.
 #[derive(Default)]
 pub(super) struct Attempts {
-    pub(super) by_id: BTreeMap<Digest, Attempt>,
+    pub(super) by_id: CowMap<Digest, Attempt>,
 }
 
 impl Attempts {

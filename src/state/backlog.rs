@@ -97,12 +97,12 @@ impl Backlog {
         blocks.flatten().skip_while(move |waiting| waiting.seq <= after)
     }
 
-    /// Frees up to `blocks_max` blocks, whatever they hold; whether any is left.
-    pub(super) fn discard(&mut self, blocks_max: usize) -> bool {
-        let count = blocks_max.min(self.blocks.len());
-        self.blocks.drain(..count);
-        self.count = self.blocks.iter().map(|block| block.len() as u64).sum();
-        !self.blocks.is_empty()
+    /// Frees the first block, and tells the messages that were in it; whether there was one.
+    pub(super) fn discard_block(&mut self, gone: &mut Vec<Seq>) -> bool {
+        let Some(block) = self.blocks.pop_front() else { return false };
+        self.count -= block.len() as u64;
+        gone.extend(block.iter().map(|waiting| waiting.seq));
+        true
     }
 
     /// The first block that ends at or behind `seq`.

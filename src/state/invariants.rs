@@ -60,7 +60,7 @@ impl State {
             assert_eq!(self.names.get(&queue.name), Some(id), "a name leads to its queue");
             assert!(*id < self.next_queue, "queue ids are given in order");
             self.check_counts(queue);
-            for (seq, touched) in &queue.touched {
+            for (seq, touched) in queue.touched.iter() {
                 self.check_message(*id, queue, *seq, touched);
                 assert!(everywhere.insert(*seq), "message {seq} is in one place");
             }

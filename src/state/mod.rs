@@ -30,6 +30,7 @@ mod apply;
 mod attempts;
 mod backlog;
 mod browse;
+mod cow;
 mod deadlines;
 mod decide_moves;
 mod decide_queues;
@@ -37,11 +38,13 @@ mod decide_receive;
 mod decide_send;
 mod decide_transact;
 mod garbage;
+mod image;
 mod invariants;
 mod lanes;
 mod leases;
 mod moves;
 mod queue;
+mod restore;
 mod touched;
 mod view;
 mod window;
@@ -53,13 +56,17 @@ pub use decide_receive::Receiving;
 pub use decide_send::SendDecision;
 pub use leases::DeleteDecision;
 pub use moves::MoveCandidates;
+pub use restore::{NotAnImage, Restoring};
 
 use deadlines::Deadlines;
 use garbage::Garbage;
+use image::Image;
 use moves::MoveTask;
 use queue::Queue;
 
-use crate::types::{Lsn, QueueId, QueueName, Rejection, Seq, TaskId, Timestamp};
+use crate::types::{
+    DeduplicationBucket, Lsn, QueueId, QueueName, Rejection, Seq, TaskId, Timestamp,
+};
 
 /// Limits of the state that an operator sets.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +103,10 @@ pub struct State {
     woken: Vec<QueueId>,
     /// What was purged or deleted as a whole, freed a slice at a time.
     garbage: Garbage,
+    /// Messages that are gone since this was last taken.
+    gone: Vec<Seq>,
+    /// What is left to tell of the state as it was when an image was begun.
+    image: Option<Box<Image>>,
 }
 
 impl State {
@@ -115,6 +126,8 @@ impl State {
             retention_held: false,
             woken: Vec::new(),
             garbage: Garbage::default(),
+            gone: Vec::new(),
+            image: None,
         }
     }
 
@@ -165,7 +178,24 @@ impl State {
 
     /// Frees a bounded part of what was purged or deleted; whether more is left.
     pub fn collect_garbage(&mut self) -> bool {
-        self.garbage.collect(&mut self.deadlines)
+        self.garbage.collect(&mut self.deadlines, &mut self.gone)
+    }
+
+    /// Moves the messages that are gone since the last call to the end of `out`, each exactly once:
+    /// deleted, expired, moved by a task to be new ones, and of purges and deleted queues what
+    /// [`State::collect_garbage`] has freed. A dead letter is not gone.
+    pub fn take_gone(&mut self, out: &mut Vec<Seq>) {
+        out.append(&mut self.gone);
+    }
+
+    /// The ids of every queue's deduplication window, in buckets that do not change any more. Ids
+    /// are shared, not copied.
+    pub fn deduplication_buckets(&mut self) -> Vec<DeduplicationBucket> {
+        let mut buckets = Vec::new();
+        for (id, queue) in &mut self.queues {
+            queue.window.buckets(*id, &mut buckets);
+        }
+        buckets
     }
 
     fn wake(&mut self, queue: QueueId) {

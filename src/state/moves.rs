@@ -139,8 +139,10 @@ impl State {
         task.moved_count += 1;
         task.cursor = task.cursor.max(seq);
         let source = task.source;
-        if let Some(queue) = self.queues.get_mut(&source) {
-            queue.remove(seq, &mut self.deadlines);
+        if let Some(queue) = self.queues.get_mut(&source)
+            && queue.remove(seq, &mut self.deadlines).is_some()
+        {
+            self.gone.push(seq);
         }
         self.wake(source);
         self.message_sent(sending);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     attempts::Attempts,
     backlog::Waiting,
+    cow::CowMap,
     deadlines::{Deadlines, Due},
     lanes::{Groups, Lanes, Slot, Tenants},
     touched::{Phase, Touched, Turn},
@@ -29,11 +30,13 @@ pub(super) struct Queue {
     pub(super) created_at: Timestamp,
     pub(super) modified_at: Timestamp,
     pub(super) purged_at: Option<Timestamp>,
+    /// The first message that no purge has reached.
+    pub(super) purged_below: Seq,
     pub(super) sends_paused: bool,
     pub(super) receives_paused: bool,
     /// Messages that wait, and the order of all.
     pub(super) lanes: Lanes,
-    pub(super) touched: BTreeMap<Seq, Touched>,
+    pub(super) touched: CowMap<Seq, Touched>,
     /// Touched messages by the time from which their retention counts.
     pub(super) ages: BTreeSet<(Timestamp, Seq)>,
     /// Untouched messages that have a time to live.
@@ -79,10 +82,11 @@ impl Queue {
             created_at: now,
             modified_at: now,
             purged_at: None,
+            purged_below: Seq::default(),
             sends_paused: false,
             receives_paused: false,
             lanes,
-            touched: BTreeMap::new(),
+            touched: CowMap::default(),
             ages: BTreeSet::new(),
             mortal: BTreeMap::new(),
             counts: Counts::default(),
@@ -141,7 +145,7 @@ impl Queue {
         let is_fifo = self.name.is_fifo();
         if is_later && !is_fifo {
             let phase = Phase::Delayed { until: ready_at };
-            let mut touched = Touched::new(slot, now, size, phase);
+            let mut touched = Touched::new(slot, sending.group.clone(), now, size, phase);
             touched.expires_at = sending.expires_at;
             self.counts.delayed += 1;
             self.ages.insert((now, seq));
@@ -183,7 +187,8 @@ impl Queue {
             let slot = self.lanes.front_slot(seq)?;
             let waiting = self.lanes.remove_waiting(slot, seq)?;
             self.counts.waiting -= 1;
-            let mut touched = Touched::new(slot, waiting.sent_at, waiting.size, phase);
+            let group = self.lanes.group(slot.lane).cloned();
+            let mut touched = Touched::new(slot, group, waiting.sent_at, waiting.size, phase);
             touched.expires_at = self.mortal.remove(&seq).map(|(at, _)| at);
             self.ages.insert((touched.retained_from, seq));
             self.touched.insert(seq, touched);
@@ -272,9 +277,11 @@ impl Queue {
         if let Lanes::Fifo(groups) = &mut self.lanes {
             groups.refresh(slot.lane, &self.touched);
         }
+        let group = self.lanes.group(slot.lane).cloned();
         self.lanes.leave(slot);
         let mut touched = Touched::new(
             slot,
+            group,
             waiting.sent_at,
             waiting.size,
             Phase::Ready { turn: Turn::default() },

@@ -1,13 +1,15 @@
 //! A message that was received, delayed or moved: it has a state of its own.
 
 use super::lanes::Slot;
-use crate::types::{Nonce, QueueId, Timestamp};
+use crate::types::{GroupId, Nonce, QueueId, Timestamp};
 
 /// A message with a state of its own.
 #[derive(Clone, Debug)]
 pub(super) struct Touched {
     /// Where it belongs among its queue's lanes.
     pub(super) slot: Slot,
+    /// Its group; an image tells it when the lane may be gone.
+    pub(super) group: Option<GroupId>,
     pub(super) sent_at: Timestamp,
     /// From when its retention counts: its send, or its move to a FIFO dead-letter queue.
     pub(super) retained_from: Timestamp,
@@ -47,7 +49,7 @@ pub(super) enum Phase {
 
 /// A place in an order that is served from the front.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn(i64);
+pub(super) struct Turn(pub(super) i64);
 
 impl Turn {
     /// The place behind `last`.
@@ -62,9 +64,16 @@ impl Turn {
 }
 
 impl Touched {
-    pub(super) fn new(slot: Slot, sent_at: Timestamp, size: u32, phase: Phase) -> Self {
+    pub(super) fn new(
+        slot: Slot,
+        group: Option<GroupId>,
+        sent_at: Timestamp,
+        size: u32,
+        phase: Phase,
+    ) -> Self {
         Self {
             slot,
+            group,
             sent_at,
             retained_from: sent_at,
             expires_at: None,

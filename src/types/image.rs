@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     DeduplicationScope, Digest, GroupId, Lsn, MoveOutcome, MoveSpec, Nonce, QueueId, QueueName,
-    QueueSettings, Seq, TaskId, Timestamp,
+    QueueSettings, Sending, Seq, TaskId, Timestamp,
 };
 
 /// One piece of the state as it was at one LSN.
@@ -23,6 +23,9 @@ pub enum ImageEntry {
     Attempt(AttemptImage),
     /// A move task.
     Move(Box<MoveImage>),
+    /// A message of a purge or of a deleted queue that was not freed yet: those who count what is
+    /// gone may not know of it, and its summary names the queue that it came from.
+    Gone(Seq),
 }
 
 /// What belongs to no queue.
@@ -195,4 +198,17 @@ pub struct Summary {
     pub priority: u8,
     /// Its group.
     pub group: Option<GroupId>,
+}
+
+/// The summary of a message, from the record that accepted it at this time.
+pub fn summary_of(now: Timestamp, sending: &Sending) -> Summary {
+    Summary {
+        seq: sending.seq,
+        queue: sending.queue,
+        sent_at: now,
+        size: sending.size,
+        expires_at: sending.expires_at,
+        priority: sending.priority,
+        group: sending.group.clone(),
+    }
 }

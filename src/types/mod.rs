@@ -28,7 +28,7 @@ pub use group::{Deduplication, Digest, GroupId, check_id};
 pub use ids::{Lineage, Lsn, MessageId, Nonce, OutputId, QueueId, Seq, TaskId};
 pub use image::{
     AttemptImage, BaseImage, DeduplicationBucket, ImageEntry, MoveImage, PhaseImage, QueueImage,
-    Summary, TouchedImage,
+    Summary, TouchedImage, summary_of,
 };
 pub use moves::{MoveFilter, MoveOutcome, MoveSpec, MoveTaskView};
 pub use name::{NameError, QueueName};

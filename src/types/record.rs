@@ -170,6 +170,39 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// Every acceptance of a message in this record, in the order of their payloads.
+    pub fn for_each_sending(&self, visit: &mut dyn FnMut(&Sending)) {
+        match self {
+            Self::MessageSent(sending) | Self::MessageRedriven { sending, .. } => visit(sending),
+            Self::Transacted { records } => {
+                for record in records {
+                    record.for_each_sending(visit);
+                }
+            }
+            Self::Tick
+            | Self::RetentionHeld
+            | Self::RetentionReleased
+            | Self::QueueCreated { .. }
+            | Self::QueueUpdated { .. }
+            | Self::QueueDeleted { .. }
+            | Self::QueuePurged { .. }
+            | Self::QueuePaused { .. }
+            | Self::MessageLeased { .. }
+            | Self::VisibilityChanged { .. }
+            | Self::LeaseReturned { .. }
+            | Self::MessageDeleted { .. }
+            | Self::MessageMoved { .. }
+            | Self::AttemptMade { .. }
+            | Self::AttemptRepeated { .. }
+            | Self::MoveStarted { .. }
+            | Self::MoveCancelling { .. }
+            | Self::MoveEnded { .. }
+            | Self::Compacted { .. } => {}
+        }
+    }
+}
+
 /// The acceptance of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sending {

@@ -4,6 +4,7 @@
 //! model checks that it may, and follows.
 
 mod fifo;
+mod image;
 mod reference;
 mod steps;
 mod time;

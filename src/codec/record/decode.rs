@@ -58,7 +58,10 @@ fn take_record(reader: &mut Reader<'_>, nesting: Nesting) -> Result<Record, Deco
     Ok(record)
 }
 
-fn take_queue_record(kind: u8, fields: &mut Reader<'_>) -> Result<Record, DecodeError> {
+pub(in crate::codec) fn take_queue_record(
+    kind: u8,
+    fields: &mut Reader<'_>,
+) -> Result<Record, DecodeError> {
     let queue = take_queue(fields)?;
     Ok(match kind {
         QUEUE_CREATED_1 => {
@@ -146,24 +149,21 @@ fn take_move(kind: u8, fields: &mut Reader<'_>) -> Result<Record, DecodeError> {
             Record::MessageRedriven { task, seq, sending: take_sending(fields)? }
         }
         MOVE_CANCELLING => Record::MoveCancelling { task },
-        _ => {
-            let offset = fields.offset();
-            let what = "how a task ended";
-            let outcome = match fields.u8(what)? {
-                COMPLETED => MoveOutcome::Completed,
-                CANCELLED => MoveOutcome::Cancelled,
-                FAILED => MoveOutcome::Failed { reason: fields.text("a reason")?.to_owned() },
-                value => {
-                    let value = u64::from(value);
-                    return Err(DecodeError::Unknown { offset, what, value });
-                }
-            };
-            Record::MoveEnded { task, outcome }
-        }
+        _ => Record::MoveEnded { task, outcome: take_outcome(fields)? },
     })
 }
 
-fn take_filter(fields: &mut Reader<'_>) -> Result<MoveFilter, DecodeError> {
+pub(in crate::codec) fn take_outcome(fields: &mut Reader<'_>) -> Result<MoveOutcome, DecodeError> {
+    let (offset, what) = (fields.offset(), "how a task ended");
+    Ok(match fields.u8(what)? {
+        COMPLETED => MoveOutcome::Completed,
+        CANCELLED => MoveOutcome::Cancelled,
+        FAILED => MoveOutcome::Failed { reason: fields.text("a reason")?.to_owned() },
+        value => return Err(DecodeError::Unknown { offset, what, value: u64::from(value) }),
+    })
+}
+
+pub(in crate::codec) fn take_filter(fields: &mut Reader<'_>) -> Result<MoveFilter, DecodeError> {
     Ok(MoveFilter {
         group: fields.optional("a group", take_group)?,
         age_min: fields.optional("an age", |fields| fields.u64("an age").map(Millis::new))?,
@@ -191,32 +191,32 @@ fn take_sending(fields: &mut Reader<'_>) -> Result<Sending, DecodeError> {
     })
 }
 
-pub(super) fn take_name(fields: &mut Reader<'_>) -> Result<QueueName, DecodeError> {
+pub(in crate::codec) fn take_name(fields: &mut Reader<'_>) -> Result<QueueName, DecodeError> {
     let (offset, what) = (fields.offset(), "a queue's name");
     QueueName::parse(fields.text(what)?).map_err(|_| DecodeError::Invalid { offset, what })
 }
 
-fn take_group(fields: &mut Reader<'_>) -> Result<GroupId, DecodeError> {
+pub(in crate::codec) fn take_group(fields: &mut Reader<'_>) -> Result<GroupId, DecodeError> {
     let (offset, what) = (fields.offset(), "a group's id");
     GroupId::parse(what, fields.text(what)?).map_err(|_| DecodeError::Invalid { offset, what })
 }
 
-fn take_queue(fields: &mut Reader<'_>) -> Result<QueueId, DecodeError> {
+pub(in crate::codec) fn take_queue(fields: &mut Reader<'_>) -> Result<QueueId, DecodeError> {
     fields.u64("a queue's id").map(QueueId::new)
 }
 
-fn take_seq(fields: &mut Reader<'_>) -> Result<Seq, DecodeError> {
+pub(in crate::codec) fn take_seq(fields: &mut Reader<'_>) -> Result<Seq, DecodeError> {
     fields.u64("a seq").map(Seq::new)
 }
 
-fn take_nonce(fields: &mut Reader<'_>) -> Result<Nonce, DecodeError> {
+pub(in crate::codec) fn take_nonce(fields: &mut Reader<'_>) -> Result<Nonce, DecodeError> {
     fields.u64("a nonce").map(Nonce::new)
 }
 
-fn take_time(fields: &mut Reader<'_>) -> Result<Timestamp, DecodeError> {
+pub(in crate::codec) fn take_time(fields: &mut Reader<'_>) -> Result<Timestamp, DecodeError> {
     fields.u64("a time").map(Timestamp::from_millis)
 }
 
-fn take_digest(fields: &mut Reader<'_>) -> Result<Digest, DecodeError> {
+pub(in crate::codec) fn take_digest(fields: &mut Reader<'_>) -> Result<Digest, DecodeError> {
     fields.u128("a digest").map(Digest)
 }

@@ -14,22 +14,15 @@ use crate::{
     types::{MoveFilter, MoveOutcome, QueueId, Record, Sending, Seq},
 };
 
-/// Bytes before a record's fields: type and length.
-const PREFIX_BYTES: usize = 5;
-
 /// Appends a record's bytes.
 ///
 /// # Panics
 ///
 /// If a record is longer than 4 GiB, which none can be.
 pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.put_u8(record_type(record));
-    out.put_u32_le(0);
+    let fields_at = put::prefix(out, record_type(record));
     put_fields(record, out);
-    let length = out.len() - start - PREFIX_BYTES;
-    let length = u32::try_from(length).expect("a record is far below 4 GiB");
-    out[start + 1..start + PREFIX_BYTES].copy_from_slice(&length.to_le_bytes());
+    put::length(out, fields_at);
 }
 
 fn record_type(record: &Record) -> u8 {
@@ -152,21 +145,25 @@ fn put_move(record: &Record, out: &mut Vec<u8>) {
         }
         Record::MoveEnded { task, outcome } => {
             out.put_u64_le(task.get());
-            match outcome {
-                MoveOutcome::Completed => out.put_u8(COMPLETED),
-                MoveOutcome::Cancelled => out.put_u8(CANCELLED),
-                MoveOutcome::Failed { reason } => {
-                    out.put_u8(FAILED);
-                    put::text(out, reason);
-                }
-            }
+            put_outcome(outcome, out);
         }
         Record::MoveCancelling { task } => out.put_u64_le(task.get()),
         _ => unreachable!("only records of move tasks come here"),
     }
 }
 
-fn put_filter(filter: &MoveFilter, out: &mut Vec<u8>) {
+pub(in crate::codec) fn put_outcome(outcome: &MoveOutcome, out: &mut Vec<u8>) {
+    match outcome {
+        MoveOutcome::Completed => out.put_u8(COMPLETED),
+        MoveOutcome::Cancelled => out.put_u8(CANCELLED),
+        MoveOutcome::Failed { reason } => {
+            out.put_u8(FAILED);
+            put::text(out, reason);
+        }
+    }
+}
+
+pub(in crate::codec) fn put_filter(filter: &MoveFilter, out: &mut Vec<u8>) {
     put::presence(out, filter.group.as_ref());
     if let Some(group) = &filter.group {
         put::text(out, group.as_str());
@@ -181,7 +178,7 @@ fn put_filter(filter: &MoveFilter, out: &mut Vec<u8>) {
     }
 }
 
-fn put_message(queue: QueueId, seq: Seq, out: &mut Vec<u8>) {
+pub(in crate::codec) fn put_message(queue: QueueId, seq: Seq, out: &mut Vec<u8>) {
     out.put_u64_le(queue.get());
     out.put_u64_le(seq.get());
 }

@@ -9,9 +9,9 @@
 //! In fields, ids and times are u64, sizes u32, digests u128; text is a u16 length and UTF-8; what
 //! may be missing has a u8 before it, 1 if it is there; a list has a u16 count before it.
 
-mod decode;
-mod encode;
-mod settings;
+pub(super) mod decode;
+pub(super) mod encode;
+pub(super) mod settings;
 
 pub use decode::decode_records;
 pub use encode::encode_record;

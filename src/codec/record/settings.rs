@@ -31,7 +31,7 @@ const ALLOW_ALL: u8 = 0;
 const ALLOW_NONE: u8 = 1;
 const ALLOW_QUEUES: u8 = 2;
 
-pub(super) fn put_settings(settings: &QueueSettings, out: &mut Vec<u8>) {
+pub(in crate::codec) fn put_settings(settings: &QueueSettings, out: &mut Vec<u8>) {
     out.put_u64_le(settings.delay.get());
     out.put_u64_le(settings.message_bytes_max);
     out.put_u64_le(settings.retention.get());
@@ -89,7 +89,9 @@ pub(super) fn take_first_settings(fields: &mut Reader<'_>) -> Result<QueueSettin
     })
 }
 
-pub(super) fn take_settings(fields: &mut Reader<'_>) -> Result<QueueSettings, DecodeError> {
+pub(in crate::codec) fn take_settings(
+    fields: &mut Reader<'_>,
+) -> Result<QueueSettings, DecodeError> {
     let first = take_first_settings(fields)?;
     Ok(QueueSettings {
         redrive: fields.optional("a redrive policy", |fields| {

@@ -6,7 +6,7 @@
 //! A group is in the rotation exactly if its first message can be delivered. So choosing the next
 //! group costs the same at any number of groups and any depth.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque, hash_map::DefaultHasher};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::DefaultHasher};
 use std::hash::BuildHasherDefault;
 
 use slab::Slab;
@@ -15,6 +15,7 @@ use super::{Lane, Slot};
 use crate::{
     state::{
         backlog::{Backlog, Waiting},
+        garbage::{Freed, Parts},
         touched::{Phase, Touched, Turn},
     },
     types::{GroupId, Millis, Seq, Timestamp, limits::PRIORITY_DEFAULT},
@@ -246,10 +247,29 @@ impl Groups {
         }
     }
 
-    /// Empties everything; what waited, to be freed at leisure.
-    pub(in crate::state) fn take_all(&mut self) -> VecDeque<Backlog> {
-        let taken = std::mem::take(self);
-        taken.lanes.into_iter().map(|(_, group)| group.waiting).collect()
+    /// Lets groups take turns in order of their oldest message.
+    pub(in crate::state) fn take_turns_anew(&mut self, touched: &BTreeMap<Seq, Touched>) {
+        let oldest = self.lanes.iter().filter_map(|(number, group)| {
+            let (Next::Waiting(seq) | Next::Touched(seq)) = group.next(Seq::default())?;
+            Some((seq, Lane(u32::try_from(number).ok()?)))
+        });
+        let mut oldest: Vec<(Seq, Lane)> = oldest.collect();
+        oldest.sort_unstable();
+        for (_, lane) in oldest {
+            self.refresh(lane, touched);
+        }
+    }
+
+    pub(super) fn into_parts(self) -> Parts {
+        let groups = self.lanes.into_iter().flat_map(|(_, group)| {
+            let touched = group.touched.into_iter().map(|_| Freed::Nothing);
+            std::iter::once(Freed::Backlog(group.waiting)).chain(touched)
+        });
+        let by_id = self.by_id.into_iter().map(|_| Freed::Nothing);
+        let turns = self.rotation.into_iter().map(|_| Freed::Nothing);
+        let fronts = self.fronts.into_iter().map(|_| Freed::Nothing);
+        let upcoming = self.upcoming.into_keys().map(Freed::Message);
+        Box::new(groups.chain(by_id).chain(turns).chain(fronts).chain(upcoming))
     }
 
     /// That the rotation holds exactly the groups whose first message can be delivered.

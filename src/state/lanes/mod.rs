@@ -10,7 +10,7 @@ mod tenants;
 pub(super) use groups::Groups;
 pub(super) use tenants::Tenants;
 
-use super::backlog::Waiting;
+use super::{backlog::Waiting, garbage::Parts};
 use crate::types::{GroupId, Seq};
 
 /// One lane, for as long as it has messages.
@@ -47,6 +47,14 @@ impl Lanes {
         match self {
             Self::Standard(tenants) => tenants.leave(slot.lane),
             Self::Fifo(groups) => groups.leave(slot.lane),
+        }
+    }
+
+    /// All that there is, to be freed by being taken.
+    pub(super) fn into_parts(self) -> Parts {
+        match self {
+            Self::Standard(tenants) => tenants.into_parts(),
+            Self::Fifo(groups) => groups.into_parts(),
         }
     }
 

@@ -5,10 +5,7 @@
 //! the one with the least in flight goes first. At most nine can have more than a tenth, so that
 //! passing them over costs nothing at any number of tenants.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, VecDeque},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use slab::Slab;
 
@@ -16,6 +13,7 @@ use super::{Lane, Slot};
 use crate::{
     state::{
         backlog::{Backlog, Waiting},
+        garbage::{Freed, Parts},
         touched::Turn,
     },
     types::{
@@ -211,11 +209,48 @@ impl Tenants {
         }
     }
 
-    /// Empties everything; what waited, to be freed at leisure.
-    pub(in crate::state) fn take_all(&mut self) -> VecDeque<Backlog> {
-        let taken = std::mem::take(self);
-        let stocks = taken.lanes.into_iter().flat_map(|(_, tenant)| tenant.stocks);
-        stocks.map(|(_, stock)| stock.backlog).collect()
+    /// A message of the lane is leased, as it was before.
+    pub(in crate::state) fn restore_leased(&mut self, at: Slot) {
+        self.tenant(at.lane).in_flight_count += 1;
+        self.in_flight_count += 1;
+    }
+
+    /// A message came back before, to this place; whether the place was free.
+    pub(in crate::state) fn restore_returned(&mut self, at: Slot, turn: Turn, seq: Seq) -> bool {
+        self.stock(at).returned.insert(turn, seq).is_none()
+    }
+
+    /// Lets tenants take turns in order of their oldest message that can be received.
+    pub(in crate::state) fn take_turns_anew(&mut self) {
+        for (Reverse(priority), rotation) in &mut self.rotations {
+            let oldest = |lane: &Lane| {
+                let stock = self.lanes.get(lane.0 as usize)?.stocks.get(priority)?;
+                let waiting = stock.backlog.front().map(|waiting| waiting.seq);
+                waiting.into_iter().chain(stock.returned.values().copied()).min()
+            };
+            let mut lanes: Vec<Lane> = std::mem::take(rotation).into_values().collect();
+            lanes.sort_by_cached_key(oldest);
+            for lane in lanes {
+                let turn = Turn::behind(rotation.last_key_value().map(|(turn, _)| *turn));
+                rotation.insert(turn, lane);
+                let stocks = &mut self.lanes[lane.0 as usize].stocks;
+                if let Some(stock) = stocks.get_mut(priority) {
+                    stock.turn = turn;
+                }
+            }
+        }
+    }
+
+    pub(super) fn into_parts(self) -> Parts {
+        let stocks = self.lanes.into_iter().flat_map(|(_, tenant)| tenant.stocks);
+        let stocks = stocks.flat_map(|(_, stock)| {
+            let returned = stock.returned.into_iter().map(|_| Freed::Nothing);
+            std::iter::once(Freed::Backlog(stock.backlog)).chain(returned)
+        });
+        let by_group = self.by_group.into_iter().map(|_| Freed::Nothing);
+        let turns = self.rotations.into_values().flatten().map(|_| Freed::Nothing);
+        let fronts = self.fronts.into_iter().map(|_| Freed::Nothing);
+        Box::new(stocks.chain(by_group).chain(turns).chain(fronts))
     }
 
     fn tenant(&mut self, lane: Lane) -> &mut Tenant {

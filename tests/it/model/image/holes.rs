@@ -1,0 +1,1 @@
+//! Places where an image could go wrong, one by one.
