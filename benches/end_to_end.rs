@@ -19,7 +19,7 @@ use std::{
 
 use ledgerq::{
     api::Gate,
-    broker::{Broker, mailbox::Limits, owner, start},
+    broker::{Broker, mailbox::Limits, owner, start, upkeep},
     clock::SystemClock,
     disk::{Disk, RealDisk, write_all_at},
     entropy::SystemEntropy,
@@ -187,7 +187,11 @@ async fn serve_broker(directory: &Path) -> SocketAddr {
             in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
             deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
         },
-        owner: owner::Settings { idle_sync_after: Millis::new(20) },
+        pool_count_max: 2,
+        owner: owner::Settings {
+            idle_sync_after: Millis::new(20),
+            upkeep: upkeep::Settings::default(),
+        },
         accept_clock: false,
     };
     let disk = Arc::new(RealDisk::new(directory.join("data")).expect("a directory can be made"));

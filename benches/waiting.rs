@@ -23,7 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use ledgerq::{
-    broker::{Broker, Fate, Handle, mailbox::Limits, owner, start},
+    broker::{Broker, Fate, Handle, mailbox::Limits, owner, start, upkeep},
     clock::{Stopwatch, SystemClock},
     disk::RealDisk,
     entropy::SystemEntropy,
@@ -170,7 +170,11 @@ fn start_broker(directory: &Path) -> Broker {
             in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
             deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
         },
-        owner: owner::Settings { idle_sync_after: Millis::new(20) },
+        pool_count_max: 2,
+        owner: owner::Settings {
+            idle_sync_after: Millis::new(20),
+            upkeep: upkeep::Settings::default(),
+        },
         accept_clock: false,
     };
     let disk = Arc::new(RealDisk::new(directory.join("data")).expect("a directory can be made"));

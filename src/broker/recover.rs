@@ -82,8 +82,7 @@ pub(super) fn recover(
     store.adopt(good.into_iter().map(|Good { manifest, bytes }| (manifest, bytes)), spare);
 
     let watch = Stopwatch::start();
-    let checkpoint_after =
-        settings.owner.upkeep.checkpoint_bytes.saturating_mul(REPLAY_CHECKPOINT);
+    let checkpoint_after = settings.owner.upkeep.checkpoint_bytes.saturating_mul(REPLAY_CHECKPOINT);
     let disk = Arc::clone(disk);
     let mut replay = Replay { state, store, disk, unsaved: 0, checkpoint_after };
     let disk = directory.disk();

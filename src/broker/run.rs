@@ -83,8 +83,7 @@ impl Broker {
         let (disk, to_owner) = (directory.disk().clone(), events.clone());
         spawn("maintenance", move || maintain(&*disk, &maintenance_out, &to_owner))?;
         let (fate, fate_out) = watch::channel(Fate::Serving);
-        let owner =
-            OwnerThread { owner, clock, writes, background, maintenance, fate, directory };
+        let owner = OwnerThread { owner, clock, writes, background, maintenance, fate, directory };
         spawn("owner", move || owner.run(&events_out))?;
         Ok(Self { handle, events, fate: fate_out })
     }
@@ -346,7 +345,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
     use crate::{
-        broker::{owner, start, start::Settings},
+        broker::{owner, start, start::Settings, upkeep},
         clock::SystemClock,
         disk::SimDisk,
         entropy::SeededEntropy,
@@ -362,7 +361,11 @@ mod tests {
             segment_bytes: 1 << 20,
             tail_cache_bytes: 1 << 20,
             state: state::Settings { in_flight_max: 100, deduplication_ids_max: 100 },
-            owner: owner::Settings { idle_sync_after: Millis::new(20) },
+            pool_count_max: 2,
+            owner: owner::Settings {
+                idle_sync_after: Millis::new(20),
+                upkeep: upkeep::Settings::default(),
+            },
             accept_clock: false,
         };
         let (clock, entropy) = (Arc::new(SystemClock), Box::new(SeededEntropy::new(1)));

@@ -177,7 +177,9 @@ fn run_until_durable<W: Waiter>(
                 }
                 Effect::CompactionFailed(_)
                 | Effect::Unsealed(_)
-                | Effect::Release(_) | Effect::Synced(_) | Effect::Drained => {}
+                | Effect::Release(_)
+                | Effect::Synced(_)
+                | Effect::Drained => {}
             }
         }
     }

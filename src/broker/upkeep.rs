@@ -42,6 +42,12 @@ pub struct Settings {
     pub compaction_bytes_per_s: u64,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self { checkpoint_bytes: 256 << 20, compaction_bytes_per_s: 64 << 20 }
+    }
+}
+
 /// What is under way, and what is due when.
 pub(super) struct Upkeep<W> {
     settings: Settings,
@@ -237,11 +243,7 @@ impl<W: Waiter> Owner<W> {
         }
     }
 
-    fn answer_checkpoint(
-        &mut self,
-        now: Timestamp,
-        outcome: &Result<CheckpointStatus, Rejection>,
-    ) {
+    fn answer_checkpoint(&mut self, now: Timestamp, outcome: &Result<CheckpointStatus, Rejection>) {
         for waiter in std::mem::take(&mut self.upkeep.waiting) {
             self.pass_time(now);
             let reply = outcome.clone().map(Reply::Checkpointed);

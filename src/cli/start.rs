@@ -12,7 +12,7 @@ use crate::{
     broker::{
         Broker, Fate, StartError, Started,
         mailbox::{Caller, Limits},
-        owner, start,
+        owner, start, upkeep,
     },
     clock::{Clock, Stopwatch, SystemClock, TestClock},
     config::Config,
@@ -138,7 +138,14 @@ fn settings(config: &Config, accept_clock: bool) -> start::Settings {
             in_flight_max: config.in_flight_max,
             deduplication_ids_max: config.deduplication_ids_max,
         },
-        owner: owner::Settings { idle_sync_after: config.idle_sync_after },
+        pool_count_max: usize::try_from(config.reclaim_pool).unwrap_or(usize::MAX),
+        owner: owner::Settings {
+            idle_sync_after: config.idle_sync_after,
+            upkeep: upkeep::Settings {
+                checkpoint_bytes: config.checkpoint_bytes,
+                compaction_bytes_per_s: config.compaction_bytes_per_s,
+            },
+        },
         accept_clock,
     }
 }

@@ -67,11 +67,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` bytes; `what` they are is told if there are not so many.
-    pub fn take(
-        &mut self,
-        count: usize,
-        what: &'static str,
-    ) -> Result<&'a [u8], DecodeError> {
+    pub fn take(&mut self, count: usize, what: &'static str) -> Result<&'a [u8], DecodeError> {
         let rest = &self.bytes[self.offset..];
         let Some(taken) = rest.get(..count) else {
             return Err(DecodeError::TooShort { offset: self.bytes.len(), what });

@@ -166,6 +166,11 @@ impl State {
         self.queues.get(&queue).is_none_or(|queue| queue.receives_paused || queue.is_deliverable())
     }
 
+    /// How many queues there are.
+    pub fn queue_count(&self) -> u64 {
+        self.queues.len() as u64
+    }
+
     /// The queue of a name.
     pub fn queue_id(&self, name: &QueueName) -> Result<QueueId, Rejection> {
         self.named(name).map(|queue| queue.id)

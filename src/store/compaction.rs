@@ -137,8 +137,7 @@ impl Compactor {
             sources.push(Source { messages, file: stored.file, live });
         }
         let generation = plan.generation;
-        let output =
-            OutputWriter::create(disk, plan.output, plan.lineage, plan.salt, generation)?;
+        let output = OutputWriter::create(disk, plan.output, plan.lineage, plan.salt, generation)?;
         Ok(Self { output, sources, heads, places: Vec::new(), generation })
     }
 

@@ -23,9 +23,8 @@ impl Store {
             StoredInfo::new(Arc::clone(view.file), view.file_bytes, view.salt, last_lsn)
         });
         info.needed_to = last_lsn;
-        let slot = |body: &crate::log::BodyPlace| {
-            Slot::new(body.offset, u64::from(body.len), body.crc)
-        };
+        let slot =
+            |body: &crate::log::BodyPlace| Slot::new(body.offset, u64::from(body.len), body.crc);
         self.places.extend(id, first_seq, view.bodies.iter().map(slot));
         for body in view.bodies {
             self.files.came(id, u64::from(body.len));

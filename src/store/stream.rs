@@ -8,7 +8,7 @@ use crate::{
     codec::{self, DecodeError},
     disk::Disk,
     log::{FileId, Footer, FooterEntry, FrameView, StoredFile},
-    types::{Lineage, Lsn, Record, Seq, Summary},
+    types::{Lineage, Lsn, Record, Seq, Summary, summary_of},
 };
 
 /// Bytes of what the footer of an output says of one message before its summary.
@@ -164,7 +164,7 @@ pub(super) fn of_frame(id: FileId, view: &FrameView<'_>) -> Result<Vec<Stored>, 
     match id {
         FileId::Segment(_) => codec::decode_records(view.records, &mut |record: Record| {
             record.for_each_sending(&mut |sending| {
-                summaries.push(codec::summary_of(view.now, sending));
+                summaries.push(summary_of(view.now, sending));
             });
         })?,
         FileId::Output(_) => {

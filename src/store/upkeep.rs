@@ -15,9 +15,7 @@ use super::{
 use crate::{
     disk::Disk,
     log::{FileId, Position, SegmentId},
-    types::{
-        CheckpointStatus, DeduplicationBucket, Lsn, Millis, OutputId, Record, Seq, Timestamp,
-    },
+    types::{CheckpointStatus, DeduplicationBucket, Lsn, Millis, OutputId, Record, Seq, Timestamp},
 };
 
 /// The most files that one compaction reads.
@@ -148,9 +146,9 @@ impl Store {
         };
         let is_settled = |info: &StoredInfo| info.live_count > 0 && info.needed_to <= settled_to;
         let settled = self.files.by_id.iter().filter(|(_, info)| is_settled(info));
-        let sums = settled.clone().fold((0, 0), |(bytes, live), (_, info)| {
-            (bytes + info.bytes, live + info.live_bytes)
-        });
+        let sums = settled
+            .clone()
+            .fold((0, 0), |(bytes, live), (_, info)| (bytes + info.bytes, live + info.live_bytes));
         if !forced && sums.0 <= sums.1 * 2 + self.settings.segment_bytes {
             return None;
         }
@@ -163,7 +161,8 @@ impl Store {
         let (mut bytes, mut generation) = (0, 0);
         let mut sources = Vec::new();
         for (id, info) in sparse {
-            if sources.len() == SOURCES_MAX || bytes + info.live_bytes > self.settings.output_bytes {
+            if sources.len() == SOURCES_MAX || bytes + info.live_bytes > self.settings.output_bytes
+            {
                 break;
             }
             bytes += info.live_bytes;
@@ -234,8 +233,7 @@ impl Store {
         let checkpoints: Vec<(Manifest, u64)> = good.collect();
         for (manifest, bytes) in checkpoints.iter().rev() {
             let (lsn, at) = (manifest.position.lsn, manifest.at);
-            let status =
-                CheckpointStatus { lsn, at, bytes: *bytes, ..CheckpointStatus::default() };
+            let status = CheckpointStatus { lsn, at, bytes: *bytes, ..CheckpointStatus::default() };
             self.kept.push(KeptCheckpoint::new(manifest, status));
         }
         if let Some((newest, _)) = checkpoints.first() {

@@ -17,6 +17,7 @@ use ledgerq::{
     broker::{
         Answer, Effect, Event, Held, Owner, Receipts, Request, StartError, Waiter, owner,
         start::{self, Settings},
+        upkeep,
     },
     clock::{BrokerClock, Clock},
     disk::SimDisk,
@@ -64,7 +65,14 @@ pub(crate) fn small_settings() -> Settings {
         segment_bytes: SEGMENT_BYTES_MIN,
         tail_cache_bytes: 0,
         state: state_settings(),
-        owner: owner::Settings { idle_sync_after: Millis::new(20) },
+        pool_count_max: 2,
+        owner: owner::Settings {
+            idle_sync_after: Millis::new(20),
+            upkeep: upkeep::Settings {
+                checkpoint_bytes: 3 * SEGMENT_BYTES_MIN / 2,
+                compaction_bytes_per_s: u64::MAX,
+            },
+        },
         accept_clock: false,
     }
 }
@@ -307,7 +315,20 @@ impl SimBroker {
                 let prepared = job.run(&self.disk);
                 self.owner.step(now, Event::Prepared(prepared));
             }
-            Effect::Seal(job) => self.owner.step(now, Event::Sealed(job.run())),
+            Effect::Seal(job) => {
+                let bytes = job.footer_bytes();
+                self.owner.step(now, Event::Sealed(job.run().map(|()| bytes)));
+            }
+            Effect::Checkpoint(task) => {
+                let outcome = task.run(&self.disk);
+                self.owner.step(now, Event::Checkpointed(outcome));
+            }
+            Effect::Compact(task) => {
+                let outcome = task.run(&self.disk);
+                self.owner.step(now, Event::Compacted(outcome));
+            }
+            Effect::Unlink(unlink) => unlink.run(&self.disk),
+            Effect::CheckpointFailed(_) | Effect::CompactionFailed(_) => {}
             Effect::ReadForMove(read) => {
                 let request = Request { command: read.run(), waiter: None };
                 self.owner.step(now, Event::Request(request));

@@ -125,12 +125,7 @@ impl BlockWriter {
     }
 }
 
-fn block_header(
-    salt: u32,
-    kind: Kind,
-    number: u32,
-    content: &[u8],
-) -> [u8; BLOCK_HEADER_BYTES] {
+fn block_header(salt: u32, kind: Kind, number: u32, content: &[u8]) -> [u8; BLOCK_HEADER_BYTES] {
     let mut header = [0; BLOCK_HEADER_BYTES];
     let length = u32::try_from(content.len()).expect("a block is within its limit");
     header[0] = kind as u8;

@@ -15,8 +15,7 @@ use super::{
     blocks::{BlockWriter, Kind},
     buckets_path,
     manifest::{ListedBucket, ListedFile, Manifest},
-    path, read,
-    temporary_path,
+    path, read, temporary_path,
 };
 use crate::{
     codec,

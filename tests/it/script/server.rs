@@ -86,7 +86,10 @@ impl Served {
             segment_bytes: setup.segment_bytes,
             state: setup.state(),
             // An idle broker is quiet, so that a read of the clock is an event.
-            owner: owner::Settings { idle_sync_after: Millis::from_secs(1 << 30) },
+            owner: owner::Settings {
+                idle_sync_after: Millis::from_secs(1 << 30),
+                ..small_settings().owner
+            },
             ..small_settings()
         };
         let entropy = Box::new(SeededEntropy::new(seed));
