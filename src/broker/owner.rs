@@ -241,7 +241,7 @@ impl<W: Waiter> Owner<W> {
         self.tell_gone();
         let is_done = self.is_durable() && !self.log.unproved() && self.seals_under_way == 0;
         let is_done = self.mode == Mode::Draining && is_done && self.deferred.is_empty();
-        if is_done && self.upkeep_is_done() {
+        if is_done && self.upkeep.is_done() {
             self.mode = Mode::Stopped;
             effects.push(Effect::Drained);
         }

@@ -145,8 +145,14 @@ impl<W> Upkeep<W> {
         self.settings.checkpoint_bytes.max(self.last_bytes * LENGTHS_OF_LOG)
     }
 
+    /// Whether a broker may end: nothing is under way, and the last checkpoint holds everything, or
+    /// could not be taken.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_idle() && (!self.has_news || self.retry_at.is_some())
+    }
+
     /// Whether nothing is under way.
-    pub(super) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.checkpoint.is_none() && matches!(self.compaction, Compaction::Idle)
     }
 }
@@ -382,21 +388,13 @@ impl<W: Waiter> Owner<W> {
         self.store.switched(compacted, lsn);
     }
 
-    /// Whether a drain still has upkeep to wait for; asks for the last checkpoint.
-    pub(super) fn upkeep_is_done(&mut self) -> bool {
-        if !self.upkeep.is_idle() {
-            return false;
-        }
-        if self.upkeep.has_news && self.upkeep.retry_at.is_none() {
-            self.upkeep.wanted = true;
-            return false;
-        }
-        true
-    }
-
-    /// A checkpoint that is wanted begins with a frame; an idle broker makes one.
+    /// A checkpoint that is wanted begins with a frame; an idle broker makes one. A broker that
+    /// ends wants a last one, so that its next start has nothing to replay.
     pub(super) fn make_frame_for_checkpoint(&mut self, now: Timestamp) {
         let is_idle = self.batch.is_empty() && !self.is_writing();
+        if self.mode == Mode::Draining && !self.upkeep.is_done() && self.upkeep.is_idle() {
+            self.upkeep.wanted = true;
+        }
         if self.upkeep.wanted && is_idle && self.wants_checkpoint(now) {
             self.pass_time(now);
             self.commit(&crate::types::Record::Tick);
