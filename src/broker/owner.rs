@@ -20,6 +20,7 @@ use std::{
 
 use super::{
     Answer, Event, Held, Request, Waiter,
+    backup::Backups,
     batch::{Batch, Sealed},
     mover::{MoveRead, Mover},
     parked::Parked,
@@ -102,7 +103,7 @@ pub struct Owner<W> {
     prepare_again_at: Option<Timestamp>,
     seal_failed: Option<io::Error>,
     /// Footers that are being written.
-    seals_under_way: u32,
+    pub(super) seals_under_way: u32,
     report: Option<Result<SyncReport, LogError>>,
     pub(super) mode: Mode,
     /// Queues at which polls may be served that were not yet, for want of room in the batch.
@@ -111,6 +112,7 @@ pub struct Owner<W> {
     /// How far each move task is.
     pub(super) mover: Mover,
     pub(super) upkeep: Upkeep<W>,
+    pub(super) backups: Backups<W>,
     /// Files may have become free.
     pub(super) reclaim_due: bool,
     pub(super) checkpoint_failed: Option<io::Error>,
@@ -163,6 +165,7 @@ impl<W: Waiter> Owner<W> {
             garbage_left: false,
             mover: Mover::default(),
             upkeep: Upkeep::new(settings.upkeep),
+            backups: Backups::default(),
             reclaim_due: true,
             checkpoint_failed: None,
             compaction_failed: None,
@@ -376,7 +379,9 @@ impl<W: Waiter> Owner<W> {
         }
         let Sealed { draft, first_seq, payloads, held } = self.batch.seal();
         let is_tick = draft.tick;
+        let end = self.log.position();
         let Appended { job, place } = self.log.append(draft);
+        self.backups.framed(end, place.segment);
         self.store.written(&place, first_seq, payloads);
         self.tell_gone();
         self.write_under_way = true;
@@ -428,6 +433,7 @@ impl<W: Waiter> Owner<W> {
         }
         while let Some(job) = self.log.seal() {
             self.seals_under_way += 1;
+            self.backups.sealing(job.segment());
             effects.push(Effect::Seal(job));
         }
     }

@@ -81,8 +81,8 @@ pub fn start<W: Waiter>(
     mut entropy: Box<dyn Entropy>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Started<W>, StartError> {
-    let fresh = fresh_identity(&mut *entropy);
     let mut salts = || entropy.next();
+    let fresh = Identity::random(&mut salts);
     let directory = Directory::open(disk, settings.segment_bytes, fresh, &mut salts)?;
     let recovered = recover(&settings, &directory, &mut salts, progress)?;
     let Recovered { state, store, log, report, status } = recovered;
@@ -97,16 +97,6 @@ pub fn start<W: Waiter>(
     run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
     Ok(Started { owner, clock, directory, report, status, retention_held })
-}
-
-fn fresh_identity(entropy: &mut dyn Entropy) -> Identity {
-    let mut bytes = [0; 64];
-    for chunk in bytes.chunks_mut(8) {
-        chunk.copy_from_slice(&entropy.next().to_le_bytes());
-    }
-    let part = |from: usize| std::array::from_fn(|at| bytes[from + at]);
-    let key = std::array::from_fn(|at| bytes[32 + at]);
-    Identity::new(part(0), part(16), key)
 }
 
 /// What the first frame says about retention, beside the time.

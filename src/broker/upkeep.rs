@@ -204,6 +204,7 @@ impl<W: Waiter> Owner<W> {
         self.upkeep.waiting = std::mem::take(&mut self.upkeep.asked);
         self.upkeep.log_bytes = 0;
         self.upkeep.has_news = false;
+        self.begin_backup(position);
         let stage = Stage::Working;
         self.upkeep.checkpoint = Some(Checkpoint { position, began_at: at, pause_us_max, stage });
         effects.push(Effect::Checkpoint(CheckpointTask::Begin(Box::new(draft))));
@@ -232,6 +233,7 @@ impl<W: Waiter> Owner<W> {
                 self.reclaim_due = true;
                 let status = self.store.checkpoints().0.unwrap_or_default();
                 self.answer_checkpoint(now, &Ok(status));
+                self.pin_for_backup(now);
             }
             Ok(CheckpointOutcome::Abandoned) => self.upkeep.checkpoint = None,
             Err(error) => {
@@ -244,7 +246,9 @@ impl<W: Waiter> Owner<W> {
                 let reason = error.to_string();
                 self.checkpoint_failed = Some(error);
                 let what = "checkpoint";
-                self.answer_checkpoint(now, &Err(Rejection::MaintenanceFailed { what, reason }));
+                let failed = Rejection::MaintenanceFailed { what, reason };
+                self.answer_checkpoint(now, &Err(failed.clone()));
+                self.refuse_backup(now, &failed);
             }
         }
     }
@@ -261,6 +265,7 @@ impl<W: Waiter> Owner<W> {
     pub(super) fn go_on_with_upkeep(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
         self.go_on_with_checkpoint(effects);
         self.go_on_with_compaction(now, effects);
+        self.go_on_with_backup(now);
         if self.reclaim_due {
             self.reclaim_due = false;
             let unlink = self.store.reclaim(self.log.active_segment());
@@ -399,6 +404,7 @@ impl<W: Waiter> Owner<W> {
             self.pass_time(now);
             self.commit(&crate::types::Record::Tick);
         }
+        self.make_frame_for_backup(now);
     }
 
     /// When upkeep wants to go on.
@@ -408,7 +414,7 @@ impl<W: Waiter> Owner<W> {
         let plans = upkeep.plan_due && matches!(upkeep.compaction, Compaction::Idle);
         let plan = (plans && self.mode == Mode::Serving).then_some(upkeep.compact_at);
         let retry = if upkeep.wanted { upkeep.retry_at } else { None };
-        [copy, plan, retry].into_iter().flatten().min()
+        [copy, plan, retry, self.store.next_unpin()].into_iter().flatten().min()
     }
 
     /// How the broker is.
@@ -430,6 +436,7 @@ impl<W: Waiter> Owner<W> {
             checkpoint_before,
             checkpoint_under_way: self.upkeep.checkpoint.is_some(),
             checkpoints_failed: self.upkeep.failed_count,
+            backups_under_way: self.backups_count() as u64,
             compaction: CompactionStatus {
                 under_way: !matches!(self.upkeep.compaction, Compaction::Idle),
                 ..self.upkeep.status

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::checkpoint::Manifest;
+use super::{checkpoint::Manifest, pins::Pin};
 use crate::{
     log::FileId,
-    types::{CheckpointStatus, Lsn, QueueId, Seq},
+    types::{CheckpointStatus, Lsn},
 };
 
 /// A checkpoint that was read back and counts.
@@ -13,17 +13,17 @@ use crate::{
 pub(super) struct KeptCheckpoint {
     pub(super) status: CheckpointStatus,
     /// The files that a start from it needs.
-    needs: BTreeSet<FileId>,
+    pub(super) needs: BTreeSet<FileId>,
     /// The checkpoints in whose files its deduplication ids lie.
     pub(super) bucket_files: BTreeSet<Lsn>,
-    /// Those buckets.
-    pub(super) buckets: BTreeSet<(QueueId, Seq)>,
 }
 
 /// The checkpoints that count, the newest last; at most two.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     checkpoints: Vec<KeptCheckpoint>,
+    /// What backups keep beside them.
+    pub(super) pins: Vec<Pin>,
 }
 
 impl KeptCheckpoint {
@@ -33,7 +33,6 @@ impl KeptCheckpoint {
             status,
             needs: ids.filter(|id| manifest.needs(*id)).collect(),
             bucket_files: manifest.buckets.iter().map(|bucket| bucket.file).collect(),
-            buckets: manifest.buckets.iter().map(|bucket| (bucket.queue, bucket.first)).collect(),
         }
     }
 
@@ -68,13 +67,23 @@ impl Kept {
     /// Whether a start may need a file that has no live message now. `needed_to` is the last LSN in
     /// it, or that of the record that switched to it.
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
-        let listed = self.checkpoints.iter().any(|checkpoint| checkpoint.needs.contains(&id));
+        let listed = self.all().any(|checkpoint| checkpoint.needs.contains(&id));
         listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
+    }
+
+    /// Whether a checkpoint counts, or is pinned.
+    pub(super) fn has(&self, lsn: Lsn) -> bool {
+        self.all().any(|checkpoint| checkpoint.lsn() == lsn)
     }
 
     /// Whether a kept checkpoint has its deduplication ids in the file of this one.
     pub(super) fn needs_buckets_of(&self, lsn: Lsn) -> bool {
-        self.checkpoints.iter().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+        self.all().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+    }
+
+    /// Those that count, and those that are pinned.
+    fn all(&self) -> impl Iterator<Item = &KeptCheckpoint> {
+        self.checkpoints.iter().chain(self.pins.iter().map(|pin| &pin.checkpoint))
     }
 }
 

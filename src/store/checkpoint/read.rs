@@ -83,7 +83,7 @@ fn length(disk: &dyn Disk, path: &str) -> io::Result<u64> {
 }
 
 /// Reads a checkpoint and its buckets from begin to end, past the page cache.
-pub(super) fn verify(
+pub(in crate::store) fn verify(
     disk: &dyn Disk,
     lsn: Lsn,
     lineage: Lineage,
