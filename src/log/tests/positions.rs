@@ -337,7 +337,9 @@ fn an_inspection_from_a_position_does_not_miss_earlier_segments() {
     let from = positions[14];
     for gone in [vec![1], vec![2], vec![1, 2], vec![1, 3], (1..from.segment.get()).collect()] {
         let disk = disk.snapshot();
-        gone.iter().for_each(|raw| disk.erase(&segment(*raw)).expect("it is there"));
+        for raw in &gone {
+            disk.erase(&segment(*raw)).expect("it is there");
+        }
         assert_eq!(inspect(&disk, from).findings, [], "without {gone:?}");
         let whole = verify(&disk, None, None, &mut |_| Ok(()), &mut |_| {}).expect("readable");
         assert!(whole.refuses_start(), "without a position {gone:?} is missing");
