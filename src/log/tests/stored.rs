@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     disk::sim::keep_none,
-    log::{FileId, LogError, SegmentId, StoredFile},
+    log::{FileId, FooterEntry, LogError, SegmentId, StoredFile},
     types::{Lineage, Lsn, OutputId},
 };
 
@@ -123,4 +123,30 @@ fn a_frame_whose_records_are_damaged_is_told_by_its_place() {
     // Bodies are not read, and so not judged.
     flip(&disk, &segment(1), records_end, 5);
     assert!(stored(&disk, 1).frame(&entry).is_ok());
+}
+
+/// A footer with a right CRC that a program wrote wrong does not lead to other bytes.
+#[test]
+fn a_frame_that_is_another_than_its_entry_says_is_refused() {
+    let mut log = new_log();
+    for now in 0..6 {
+        log.append(draft(now, &[b"a body", &text(13_000)])).expect("nothing fails");
+    }
+    let file = stored(&log.disk, 1);
+    let footer = file.footer().expect("it can be read").expect("it is valid");
+    let (entry, other) = (footer.entries[1], footer.entries[2]);
+    assert!(file.frame(&entry).is_ok());
+    for wrong in [
+        FooterEntry { offset: other.offset, ..entry },
+        FooterEntry { first_lsn: other.first_lsn, ..entry },
+        FooterEntry { frame_bytes: entry.frame_bytes - 64, ..entry },
+        FooterEntry { crc: other.crc, ..entry },
+        FooterEntry { bodies_at: entry.bodies_at + 1, ..entry },
+        FooterEntry { bodies_at: 10, ..entry },
+        FooterEntry { bodies_at: u32::MAX, ..entry },
+        FooterEntry { offset: u64::MAX, ..entry },
+        FooterEntry { body_count: 1, ..entry },
+    ] {
+        assert!(matches!(file.frame(&wrong), Err(LogError::Corrupt { .. })), "{wrong:?}");
+    }
 }
