@@ -111,8 +111,6 @@ pub struct Owner<W> {
     /// How far each move task is.
     pub(super) mover: Mover,
     pub(super) upkeep: Upkeep<W>,
-    /// Files may have become free.
-    pub(super) reclaim_due: bool,
     pub(super) checkpoint_failed: Option<io::Error>,
     pub(super) compaction_failed: Option<CompactionError>,
     /// Messages that are gone, on their way to the store.
@@ -163,7 +161,6 @@ impl<W: Waiter> Owner<W> {
             garbage_left: false,
             mover: Mover::default(),
             upkeep: Upkeep::new(settings.upkeep),
-            reclaim_due: true,
             checkpoint_failed: None,
             compaction_failed: None,
             gone: Vec::new(),

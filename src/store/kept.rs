@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::checkpoint::Manifest;
 use crate::{
     log::FileId,
-    types::{CheckpointStatus, Lsn, QueueId, Seq},
+    types::{CheckpointStatus, Lsn},
 };
 
 /// A checkpoint that was read back and counts.
@@ -16,8 +16,6 @@ pub(super) struct KeptCheckpoint {
     needs: BTreeSet<FileId>,
     /// The checkpoints in whose files its deduplication ids lie.
     pub(super) bucket_files: BTreeSet<Lsn>,
-    /// Those buckets.
-    pub(super) buckets: BTreeSet<(QueueId, Seq)>,
 }
 
 /// The checkpoints that count, the newest last; at most two.
@@ -33,7 +31,6 @@ impl KeptCheckpoint {
             status,
             needs: ids.filter(|id| manifest.needs(*id)).collect(),
             bucket_files: manifest.buckets.iter().map(|bucket| bucket.file).collect(),
-            buckets: manifest.buckets.iter().map(|bucket| (bucket.queue, bucket.first)).collect(),
         }
     }
 

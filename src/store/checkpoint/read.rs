@@ -48,7 +48,8 @@ pub fn find(disk: &dyn Disk, lineage: Lineage) -> Result<Found, StoreError> {
     for name in names.iter().rev() {
         let path = format!("{CHECKPOINTS_DIR}/{name}");
         let Some(lsn) = lsn_of(name) else {
-            let is_ours = name.ends_with(".tmp") || lsn_of_buckets(name).is_some();
+            let temporary = name.strip_suffix(".tmp").and_then(lsn_of);
+            let is_ours = temporary.or_else(|| lsn_of_buckets(name)).is_some();
             if is_ours {
                 found.spare.push(path);
             }
@@ -140,14 +141,13 @@ pub(in crate::store) fn buckets(
 ) -> Result<(), BadCheckpoint> {
     let mut files: BTreeMap<Lsn, Arc<dyn File>> = BTreeMap::new();
     for bucket in listed {
-        let file = match files.get(&bucket.file) {
-            Some(file) => Arc::clone(file),
-            None => {
-                let file = disk.open(&buckets_path(bucket.file), Access::Read)?;
-                file.drop_cache()?;
-                files.insert(bucket.file, Arc::clone(&file));
-                file
-            }
+        let file = if let Some(file) = files.get(&bucket.file) {
+            Arc::clone(file)
+        } else {
+            let file = disk.open(&buckets_path(bucket.file), Access::Read)?;
+            file.drop_cache()?;
+            files.insert(bucket.file, Arc::clone(&file));
+            file
         };
         let (offset, found) = (bucket.offset, "a bucket's checksum does not match");
         if bucket.offset + u64::from(bucket.length) > file.len()? {
