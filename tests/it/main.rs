@@ -30,5 +30,7 @@ mod readme;
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.
 mod script;
+/// What the soak judges by.
+mod soak;
 /// Who is served when time leaps.
 mod waits;
