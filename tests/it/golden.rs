@@ -1,6 +1,6 @@
 //! Bytes that every later version must read: one of each kind of record, heads of payloads, images
-//! of the state, summaries, and a data directory. `UPDATE_GOLDEN=1` writes the files anew; a change of an old one is a mistake
-//! unless the version was never released.
+//! of the state, summaries, and a data directory. `UPDATE_GOLDEN=1` writes the files anew; a change
+//! of an old one is a mistake unless the version was never released.
 
 mod bytes;
 mod directory;
