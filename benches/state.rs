@@ -1,5 +1,6 @@
 //! What the queues themselves cost, without disk and network: whether a cycle of send, receive and
-//! delete gets slower with the backlog, and what it takes to end ten thousand leases at once.
+//! delete gets slower with the backlog, what it takes to end ten thousand leases at once, how long
+//! a checkpoint holds the owner at a million touched messages, and how fast a state is restored.
 //!
 //! `cargo bench --bench state`, with `-- --quick` for a first look.
 
@@ -9,18 +10,24 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ledgerq::{
     broker::Handle,
-    state::{DeleteDecision, Settings, State},
+    state::{DeleteDecision, Restoring, Settings, State},
     types::{
-        DeleteMode, Envelope, LeaseRef, Millis, Nonce, QueueName, ReceiveOptions, Record,
-        SendEntry, SettingsPatch, Timestamp,
+        DeleteMode, Envelope, GroupId, ImageEntry, LeaseRef, Millis, Nonce, QueueName,
+        ReceiveOptions, Record, SendEntry, Seq, SettingsPatch, Summary, Timestamp,
+        limits::PRIORITY_DEFAULT,
     },
 };
 
 const BACKLOGS: [u64; 3] = [0, 100_000, 1_000_000];
 const LEASES: u64 = 10_000;
+const TOUCHED: u64 = 1_000_000;
+const SLICE: usize = 2048;
+const RESTORED: u64 = 1_000_000;
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-criterion_group!(benches, cycles, leases_end);
+const SETTINGS: Settings = Settings { in_flight_max: TOUCHED, deduplication_ids_max: 1 };
+
+criterion_group!(benches, cycles, leases_end, images, restores);
 criterion_main!(benches);
 
 /// A state with one queue, and what its commands are made of.
@@ -39,7 +46,7 @@ impl Model {
 
     /// The state when so many messages wait.
     fn state(&self, backlog: u64) -> State {
-        let mut state = State::new(Settings { in_flight_max: LEASES, deduplication_ids_max: 1 });
+        let mut state = State::new(SETTINGS);
         state.advance(NOW);
         let created = state.decide_create(&self.queue, &SettingsPatch::default());
         apply(&mut state, &created.expect("a good queue").expect("a new queue"));
@@ -121,4 +128,72 @@ fn leases_end(c: &mut Criterion) {
         b.iter_batched_ref(leased, |state| black_box(state.advance(later)), BatchSize::LargeInput);
     });
     group.finish();
+}
+
+fn images(c: &mut Criterion) {
+    let mut group = c.benchmark_group("image");
+    group.sample_size(20);
+    let model = Model::new();
+    let mut state = model.state(TOUCHED);
+    while !model.receive(&mut state, 1000, Nonce::new(1)).is_empty() {}
+    group.bench_function(format!("begin at {TOUCHED} touched messages"), |b| {
+        b.iter(|| state.begin_image());
+    });
+    let mut entries = Vec::new();
+    group.bench_function(format!("slice of {SLICE}"), |b| {
+        b.iter(|| {
+            entries.clear();
+            if !state.image_slice(SLICE, &mut entries) {
+                state.begin_image();
+            }
+        });
+    });
+    state.cancel_image();
+    group.finish();
+}
+
+/// A checkpoint of a million messages that were never touched.
+fn restores(c: &mut Criterion) {
+    let mut group = c.benchmark_group("restore");
+    group.throughput(Throughput::Elements(RESTORED)).sample_size(10);
+    for (name, groups) in [("bench", 0), ("bench", 1000), ("bench.fifo", 1000)] {
+        let queue = QueueName::parse(name).expect("a good name");
+        let mut state = Model { queue, ..Model::new() }.state(0);
+        let mut entries = Vec::new();
+        state.begin_image();
+        while state.image_slice(SLICE, &mut entries) {}
+        for entry in &mut entries {
+            if let ImageEntry::Base(base) = entry {
+                base.next_seq = Seq::new(RESTORED + 1);
+            }
+        }
+        let queue = state.queue(&QueueName::parse(name).expect("a good name"));
+        let queue = queue.expect("it is there").id;
+        let of = |number: u64| GroupId::parse("group", &format!("g{number}")).expect("a good id");
+        let names: Vec<GroupId> = (0..groups).map(of).collect();
+        let mut names = names.iter().cycle();
+        let summary = |seq| Summary {
+            seq: Seq::new(seq),
+            queue,
+            sent_at: NOW,
+            size: 1024,
+            expires_at: None,
+            priority: PRIORITY_DEFAULT,
+            group: names.next().cloned(),
+        };
+        let summaries: Vec<Summary> = (1..=RESTORED).map(summary).collect();
+        group.bench_function(format!("{RESTORED} messages of {name} in {groups} groups"), |b| {
+            b.iter_with_large_drop(|| restored(&entries, &summaries));
+        });
+    }
+    group.finish();
+}
+
+fn restored(entries: &[ImageEntry], summaries: &[Summary]) -> State {
+    let mut restoring = Restoring::new(SETTINGS);
+    for entry in entries {
+        restoring.entry(entry.clone()).expect("it was just taken");
+    }
+    assert!(summaries.iter().all(|summary| restoring.message(summary)));
+    restoring.finish().expect("it was just taken")
 }

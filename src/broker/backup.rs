@@ -93,7 +93,7 @@ impl<W: Waiter> Owner<W> {
 
     /// Lets go of a backup's files.
     pub(super) fn end_backup(&mut self, backup: BackupId) -> Result<Reply, Rejection> {
-        self.reclaim_due = true;
+        self.ask_reclaim();
         let was_kept = self.store.unpin(backup);
         was_kept.then_some(Reply::Done).ok_or(Rejection::BackupNotFound)
     }
@@ -128,7 +128,7 @@ impl<W: Waiter> Owner<W> {
         for (id, _) in beginning.pins {
             self.store.unpin(id);
         }
-        self.reclaim_due = true;
+        self.ask_reclaim();
         for asked in beginning.asked {
             self.answer_backup(now, asked.waiter, Err(refused.clone()));
         }
@@ -146,7 +146,9 @@ impl<W: Waiter> Owner<W> {
 
     /// Ends backups whose time is over, and tells those whose files are ready.
     pub(super) fn go_on_with_backup(&mut self, now: Timestamp) {
-        self.reclaim_due |= self.store.unpin_expired(now);
+        if self.store.unpin_expired(now) {
+            self.ask_reclaim();
+        }
         if self.mode >= Mode::Draining {
             self.refuse_backup(now, &Rejection::ShuttingDown);
             for asked in std::mem::take(&mut self.backups.asked) {

@@ -113,8 +113,6 @@ pub struct Owner<W> {
     pub(super) mover: Mover,
     pub(super) upkeep: Upkeep<W>,
     pub(super) backups: Backups<W>,
-    /// Files may have become free.
-    pub(super) reclaim_due: bool,
     pub(super) checkpoint_failed: Option<io::Error>,
     pub(super) compaction_failed: Option<CompactionError>,
     /// Messages that are gone, on their way to the store.
@@ -166,7 +164,6 @@ impl<W: Waiter> Owner<W> {
             mover: Mover::default(),
             upkeep: Upkeep::new(settings.upkeep),
             backups: Backups::default(),
-            reclaim_due: true,
             checkpoint_failed: None,
             compaction_failed: None,
             gone: Vec::new(),
@@ -236,6 +233,7 @@ impl<W: Waiter> Owner<W> {
         self.go_on_moving(now, effects);
         self.prove_when_idle(now);
         self.make_frame_for_checkpoint(now);
+        self.make_frame_for_backup(now);
         self.hand_out(effects);
         self.background_jobs(now, effects);
         self.go_on_with_upkeep(now, effects);

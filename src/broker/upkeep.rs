@@ -11,6 +11,7 @@ use std::io;
 
 use super::{
     Answer, Effect, Waiter,
+    execute::RECORD_BYTES_MAX,
     owner::{Mode, Owner},
 };
 use crate::{
@@ -52,8 +53,7 @@ impl Default for Settings {
 pub(super) struct Upkeep<W> {
     settings: Settings,
     checkpoint: Option<Checkpoint>,
-    /// Somebody wants one now.
-    wanted: bool,
+    due: Due,
     /// Who waits for the next to be published, and who for the one under way.
     asked: Vec<W>,
     waiting: Vec<W>,
@@ -69,12 +69,19 @@ pub(super) struct Upkeep<W> {
     /// Who waits for compactions to be done.
     compacting_for: Vec<W>,
     copied_since_asked: u64,
-    is_forced: bool,
-    /// Files may have become sparse since a compaction was last planned.
-    plan_due: bool,
     compact_at: Timestamp,
     status: CompactionStatus,
     pub(super) recovery: RecoveryStatus,
+}
+
+/// What is wanted as soon as it can be.
+struct Due {
+    /// Somebody wants a checkpoint now.
+    checkpoint: bool,
+    /// Files may have become sparse since a compaction was last planned.
+    plan: bool,
+    /// Files may have become free.
+    reclaim: bool,
 }
 
 /// A checkpoint under way.
@@ -110,7 +117,7 @@ impl<W> Upkeep<W> {
         Self {
             settings,
             checkpoint: None,
-            wanted: false,
+            due: Due { checkpoint: false, plan: true, reclaim: true },
             asked: Vec::new(),
             waiting: Vec::new(),
             log_bytes: 0,
@@ -121,8 +128,6 @@ impl<W> Upkeep<W> {
             compaction: Compaction::Idle,
             compacting_for: Vec::new(),
             copied_since_asked: 0,
-            is_forced: false,
-            plan_due: true,
             compact_at: Timestamp::ZERO,
             status: CompactionStatus::default(),
             recovery: RecoveryStatus::default(),
@@ -139,6 +144,11 @@ impl<W> Upkeep<W> {
     pub(super) fn replayed(&mut self, frames_bytes: u64) {
         self.log_bytes += frames_bytes;
         self.has_news |= frames_bytes > 0;
+    }
+
+    /// Whether somebody waits for compactions to be done.
+    fn is_forced(&self) -> bool {
+        !self.compacting_for.is_empty()
     }
 
     fn due_after(&self) -> u64 {
@@ -160,20 +170,24 @@ impl<W> Upkeep<W> {
 impl<W: Waiter> Owner<W> {
     /// Whoever asks for a checkpoint is answered when one is published that began later.
     pub(super) fn ask_checkpoint(&mut self, waiter: Option<W>) {
-        self.upkeep.wanted = true;
+        self.upkeep.due.checkpoint = true;
         self.upkeep.retry_at = None;
         self.upkeep.asked.extend(waiter);
     }
 
     /// Whoever asks for a compaction is answered when no file is left that is worth copying.
     pub(super) fn ask_compaction(&mut self, waiter: Option<W>) {
-        self.upkeep.plan_due = true;
-        self.upkeep.is_forced = true;
+        self.upkeep.due.plan = true;
         self.upkeep.compact_at = Timestamp::ZERO;
         if self.upkeep.compacting_for.is_empty() {
             self.upkeep.copied_since_asked = 0;
         }
         self.upkeep.compacting_for.extend(waiter);
+    }
+
+    /// Files may have become free.
+    pub(super) fn ask_reclaim(&mut self) {
+        self.upkeep.due.reclaim = true;
     }
 
     /// Whether a checkpoint is to begin with the next frame.
@@ -184,7 +198,7 @@ impl<W: Waiter> Owner<W> {
         }
         // With no space left, what is dead must be let go soon: by two checkpoints.
         let pressed = self.is_disk_full() && upkeep.log_bytes >= self.log.frame_bytes_max();
-        upkeep.wanted || upkeep.log_bytes >= upkeep.due_after() || pressed
+        upkeep.due.checkpoint || upkeep.log_bytes >= upkeep.due_after() || pressed
     }
 
     /// A frame was just handed out: everything is as it is at its end.
@@ -200,7 +214,7 @@ impl<W: Waiter> Owner<W> {
         let at = self.state.now();
         let draft = self.store.begin_checkpoint(position, at, buckets);
         let pause_us_max = micros(&pause);
-        self.upkeep.wanted = false;
+        self.upkeep.due.checkpoint = false;
         self.upkeep.waiting = std::mem::take(&mut self.upkeep.asked);
         self.upkeep.log_bytes = 0;
         self.upkeep.has_news = false;
@@ -229,8 +243,8 @@ impl<W: Waiter> Owner<W> {
                 self.store.checkpoint_published(&published, took, checkpoint.pause_us_max);
                 self.upkeep.last_bytes = published.bytes;
                 self.upkeep.checkpoint = None;
-                self.upkeep.plan_due = true;
-                self.reclaim_due = true;
+                self.upkeep.due.plan = true;
+                self.upkeep.due.reclaim = true;
                 let status = self.store.checkpoints().0.unwrap_or_default();
                 self.answer_checkpoint(now, &Ok(status));
                 self.pin_for_backup(now);
@@ -266,8 +280,8 @@ impl<W: Waiter> Owner<W> {
         self.go_on_with_checkpoint(effects);
         self.go_on_with_compaction(now, effects);
         self.go_on_with_backup(now);
-        if self.reclaim_due {
-            self.reclaim_due = false;
+        if self.upkeep.due.reclaim {
+            self.upkeep.due.reclaim = false;
             let unlink = self.store.reclaim(self.log.active_segment());
             if !unlink.is_empty() {
                 effects.push(Effect::Unlink(unlink));
@@ -303,7 +317,7 @@ impl<W: Waiter> Owner<W> {
         self.upkeep.compaction = match outcome {
             Ok(CompactionOutcome::Ready(compactor, bytes)) => {
                 let rate = self.upkeep.settings.compaction_bytes_per_s.max(1);
-                let unhurried = !self.is_disk_full() && !self.upkeep.is_forced;
+                let unhurried = !self.is_disk_full() && !self.upkeep.is_forced();
                 let pause = if unhurried { bytes * 1000 / rate } else { 0 };
                 self.upkeep.compact_at = now.after(Millis::new(pause));
                 Compaction::Ready(compactor)
@@ -314,7 +328,7 @@ impl<W: Waiter> Owner<W> {
                 match &error {
                     // Another plan leaves the file out.
                     CompactionError::Source { file, .. } => self.store.mark_unfit(*file),
-                    CompactionError::Output(_) => self.upkeep.plan_due = false,
+                    CompactionError::Output(_) => self.upkeep.due.plan = false,
                 }
                 self.upkeep.status.failed_count += 1;
                 self.upkeep.compact_at = now.after(RETRY);
@@ -327,7 +341,6 @@ impl<W: Waiter> Owner<W> {
     }
 
     fn answer_compaction(&mut self, now: Timestamp, outcome: &Result<u64, Rejection>) {
-        self.upkeep.is_forced = false;
         for waiter in std::mem::take(&mut self.upkeep.compacting_for) {
             self.pass_time(now);
             let reply = outcome.clone().map(|copied_count| Reply::Compacted { copied_count });
@@ -350,6 +363,9 @@ impl<W: Waiter> Owner<W> {
                 self.upkeep.compaction = Compaction::Working;
                 effects.push(Effect::Compact(CompactionTask::Copy(compactor)));
             }
+            Compaction::Finished(compacted) if !self.has_room_for_switch() => {
+                self.upkeep.compaction = Compaction::Finished(compacted);
+            }
             Compaction::Finished(compacted) => self.switch(now, *compacted),
             Compaction::Idle if is_serving => self.plan_compaction(now, effects),
             Compaction::Idle => {}
@@ -357,23 +373,24 @@ impl<W: Waiter> Owner<W> {
     }
 
     fn plan_compaction(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
-        let waits = now < self.upkeep.compact_at && !self.upkeep.is_forced;
-        if !self.upkeep.plan_due || waits {
+        let waits = now < self.upkeep.compact_at && !self.upkeep.is_forced();
+        if !self.upkeep.due.plan || waits {
             return;
         }
-        let is_forced = self.upkeep.is_forced || self.is_disk_full();
+        let is_forced = self.upkeep.is_forced() || self.is_disk_full();
         let salt = self.entropy.next();
-        match self.store.plan_compaction(salt, is_forced) {
-            Some(plan) => {
-                self.upkeep.compaction = Compaction::Working;
-                effects.push(Effect::Compact(CompactionTask::Begin(Box::new(plan))));
-            }
-            None => {
-                self.upkeep.plan_due = false;
-                let copied_count = self.upkeep.copied_since_asked;
-                self.answer_compaction(now, &Ok(copied_count));
-            }
+        if let Some(plan) = self.store.plan_compaction(salt, is_forced) {
+            self.upkeep.compaction = Compaction::Working;
+            effects.push(Effect::Compact(CompactionTask::Begin(Box::new(plan))));
+        } else {
+            self.upkeep.due.plan = false;
+            let copied_count = self.upkeep.copied_since_asked;
+            self.answer_compaction(now, &Ok(copied_count));
         }
+    }
+
+    fn has_room_for_switch(&self) -> bool {
+        self.batch.frame_bytes(0, 0, RECORD_BYTES_MAX) <= self.log.frame_bytes_max()
     }
 
     /// Makes a compaction true: one record.
@@ -398,22 +415,21 @@ impl<W: Waiter> Owner<W> {
     pub(super) fn make_frame_for_checkpoint(&mut self, now: Timestamp) {
         let is_idle = self.batch.is_empty() && !self.is_writing();
         if self.mode == Mode::Draining && !self.upkeep.is_done() && self.upkeep.is_idle() {
-            self.upkeep.wanted = true;
+            self.upkeep.due.checkpoint = true;
         }
-        if self.upkeep.wanted && is_idle && self.wants_checkpoint(now) {
+        if self.upkeep.due.checkpoint && is_idle && self.wants_checkpoint(now) {
             self.pass_time(now);
             self.commit(&crate::types::Record::Tick);
         }
-        self.make_frame_for_backup(now);
     }
 
     /// When upkeep wants to go on.
     pub(super) fn next_upkeep(&self) -> Option<Timestamp> {
         let upkeep = &self.upkeep;
         let copy = matches!(upkeep.compaction, Compaction::Ready(_)).then_some(upkeep.compact_at);
-        let plans = upkeep.plan_due && matches!(upkeep.compaction, Compaction::Idle);
+        let plans = upkeep.due.plan && matches!(upkeep.compaction, Compaction::Idle);
         let plan = (plans && self.mode == Mode::Serving).then_some(upkeep.compact_at);
-        let retry = if upkeep.wanted { upkeep.retry_at } else { None };
+        let retry = if upkeep.due.checkpoint { upkeep.retry_at } else { None };
         [copy, plan, retry, self.store.next_unpin()].into_iter().flatten().min()
     }
 

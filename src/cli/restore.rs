@@ -41,7 +41,7 @@ pub(super) fn run(args: &RestoreArgs, out: &mut Output) -> Result<(), Failure> {
     let target = empty_dir(&args.data_dir)?;
     let mut entropy = SystemEntropy::new();
     let fresh = Identity::random(&mut || entropy.next());
-    let restored = store::restore(&source, &target, fresh, args.accept_damaged);
+    let restored = store::restore(&source, &target, &fresh, args.accept_damaged);
     let restored = restored.map_err(|error| failure(&args.from, &error))?;
     tell(args, &restored, out)
 }

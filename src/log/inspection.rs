@@ -131,7 +131,7 @@ impl Inspection {
         if !skipped {
             end = self.frames(found, segment, next, &mut frames, sink)?;
         }
-        self.reach(found.id, &frames);
+        self.reach(found, &frames);
         let (footer, footer_at) = footer_state(segment, &frames, self.chain.next_lsn);
         if (skipped || next.is_some()) && !all_zero(segment.part(end, footer_at)) {
             let text = "what lies here is not part of the log: an unfinished write, or a footer \
@@ -195,16 +195,18 @@ impl Inspection {
         self.chain = opening;
     }
 
-    /// Looks for the position among the frames of a segment. A frame that goes on from it proves it
-    /// as well: that was compared when the frame was read.
-    fn reach(&mut self, id: SegmentId, frames: &[Frame]) {
+    /// Looks for the position: the frame that ends there, or one or a segment that goes on from it.
+    fn reach(&mut self, found: &Found, frames: &[Frame]) {
         let Some(from) = self.from else { return };
-        let ends = |frame: &Frame| frame.1 + u64::from(frame.2) == from.offset;
-        self.is_reached |= id > from.segment && !frames.is_empty()
-            || id == from.segment
-                && frames
-                    .iter()
-                    .any(|frame| frame.1 >= from.offset || ends(frame) && frame.3 == from.crc);
+        let chain = from.chain();
+        let lsns = frames.iter().skip(1).map(|frame| frame.0).chain([self.chain.next_lsn]);
+        let mut places = frames.iter().zip(lsns).map(|((lsn, offset, bytes, crc), next_lsn)| {
+            let end = Chain { next_lsn, crc: *crc };
+            let ends = offset + u64::from(*bytes) == from.offset && end == chain;
+            ends || *offset == from.offset && *lsn == chain.next_lsn
+        });
+        self.is_reached |= found.id == from.segment && places.any(|is_there| is_there)
+            || found.id > from.segment && found.opening == Some(chain);
     }
 
     /// Reads the frames of one segment, and those behind damage too; returns where they end.

@@ -1,18 +1,22 @@
 //! The log: a durable sequence of records. It knows nothing of queues.
 //!
 //! Records are appended in *frames*, one write and one sync each, to *segments*, files of fixed
-//! size under `segments/`. A record's position is its [`Lsn`](crate::types::Lsn). Read upwards:
+//! size under `segments/`. A record's position is its [`Lsn`](crate::types::Lsn). Beside the log
+//! lie *outputs*, with what a compaction has copied out of it. Read upwards:
 //!
-//! * `header`, `frame`, `footer`: what lies in a segment, byte by byte;
+//! * `header`, `frame`, `footer`: what lies in a file, byte by byte; `file_id`: its name;
 //! * `draft`, `encode`, `zeros`: a [`Draft`] becomes the bytes of a frame;
 //! * `writer`, `jobs`: [`Writer`] plans, its jobs write; neither has a thread;
 //! * `scan`, `judge`: pure functions over a segment's bytes: the frames, and what comes after them;
-//! * `create`, `recover`, `verify`: a new log, a start, an inspection that changes nothing.
+//! * `create`, `recover`, `replay`: a new log; a start, of all or behind a [`Position`];
+//! * `stored`, `output`: a sealed file, read back; an output, made;
+//! * `verify`, `inspection`: an inspection that changes nothing.
 //!
 //! **Invariants.** A frame is written only once the one before is durable, so any valid frame
 //! proves all before it. Segments are all zero before they are used, so zero means "never
 //! written". Nothing that was found at a start is written to, but for a segment that reads all
-//! zero. What was acknowledged is never silently cut off: it is there, or the start is refused.
+//! zero, and one that its owner gives up to be reused. What was acknowledged is never silently cut
+//! off: it is there, or the start is refused.
 
 mod create;
 mod draft;

@@ -14,6 +14,10 @@ use super::{
 /// segment behind it. The salt is random.
 ///
 /// Nobody may have the copy but who makes it.
+///
+/// # Panics
+///
+/// If the frame holds no record, or is larger than one of the smallest segments takes.
 pub fn prove_end(
     disk: &dyn Disk,
     lineage: Lineage,

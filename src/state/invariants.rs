@@ -9,7 +9,9 @@ use super::{
     queue::Queue,
     touched::{Phase, Touched},
 };
-use crate::types::{QueueId, Record, Seq};
+#[cfg(debug_assertions)]
+use crate::types::Record;
+use crate::types::{QueueId, Seq};
 
 impl State {
     /// The counts of the queue that a record was about, and its message: cheap at any depth.

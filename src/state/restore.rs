@@ -162,11 +162,11 @@ impl Restoring {
     /// The state. Not if something is missing, or if a summary was not valid.
     pub fn finish(mut self) -> Result<State, NotAnImage> {
         self.sort();
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
         if !self.has_base {
             return Err(NotAnImage::Base);
+        }
+        if let Some(fault) = self.fault {
+            return Err(fault);
         }
         let left = &self.told[self.next_told..];
         if let Some((seq, _)) = left.iter().find(|(_, is_there)| *is_there) {

@@ -12,13 +12,13 @@ use roaring::RoaringTreemap;
 use super::{
     StoreError,
     places::Slot,
-    stream::{Messages, Stored, encode_kept},
+    stream::{Messages, Stored, encode_kept, last_lsn},
 };
 use crate::{
     codec,
     disk::{Disk, File, read_exact_at},
     log::{Body, Draft, FileId, FinishedOutput, OutputWriter, StoredFile},
-    types::{Lineage, OutputId, Seq, Timestamp},
+    types::{Lineage, Lsn, OutputId, Seq, Timestamp},
 };
 
 /// About the payload bytes of one frame of an output.
@@ -33,8 +33,8 @@ pub struct CompactionPlan {
     pub(super) salt: u64,
     /// How often the messages were copied, with this copy.
     pub(super) generation: u8,
-    /// The files, each with its live messages.
-    pub(super) sources: Vec<(FileId, RoaringTreemap)>,
+    /// The files, each with the last LSN in it and its live messages.
+    pub(super) sources: Vec<(FileId, Lsn, RoaringTreemap)>,
 }
 
 /// A compaction under way.
@@ -127,11 +127,12 @@ impl Compactor {
     fn begin(plan: CompactionPlan, disk: &dyn Disk) -> Result<Self, CompactionError> {
         let mut sources = Vec::with_capacity(plan.sources.len());
         let mut heads = BinaryHeap::new();
-        for (id, live) in plan.sources {
+        for (id, end, live) in plan.sources {
             let failed = |error: &dyn std::error::Error| source_error(id, error);
             let stored =
                 StoredFile::open(disk, id, plan.lineage).map_err(|error| failed(&error))?;
-            let mut messages = Messages::open(&stored, None).map_err(|error| failed(&error))?;
+            let mut messages =
+                Messages::open(&stored, last_lsn(id, end)).map_err(|error| failed(&error))?;
             let head = messages.peek().map_err(|error| failed(&error))?;
             heads.extend(head.map(|seq| Reverse((seq, sources.len()))));
             sources.push(Source { messages, file: stored.file, live });
@@ -180,10 +181,12 @@ impl Compactor {
             return Ok(0);
         }
         let mut records = Vec::new();
-        taken.iter().for_each(|stored| codec::encode_kept(&stored.summary, &mut records));
+        for stored in &taken {
+            codec::encode_kept(&stored.summary, &mut records);
+        }
         let record_count = u32::try_from(taken.len()).unwrap_or(u32::MAX);
         let (now, tick, summary) = (Timestamp::ZERO, false, encode_kept(&taken));
-        let draft = Draft { now, records, record_count, bodies, tick, summary };
+        let draft = Draft { now, records, record_count, bodies, summary, tick };
         let written = self.output.append(draft)?;
         let places = taken.iter().zip(written).map(|(stored, place)| {
             let slot = Slot::new(place.offset, u64::from(place.len), place.crc);

@@ -12,7 +12,7 @@ use super::{
     Store, StoreError,
     checkpoint::{BadCheckpoint, ListedFile, Manifest, read},
     files::StoredInfo,
-    stream::{Messages, Stored, open_stored},
+    stream::{Messages, Stored, last_lsn, open_stored},
 };
 use crate::{
     disk::Disk,
@@ -52,7 +52,8 @@ impl Store {
         read::entries(disk, lsn, self.lineage, sink).map_err(refused(lsn))
     }
 
-    /// Gives the deduplication ids of a checkpoint to `sink`; its error, in words, ends the reading.
+    /// Gives the deduplication ids of a checkpoint to `sink`; its error, in words, ends the
+    /// reading.
     pub fn read_buckets(
         &self,
         disk: &dyn Disk,
@@ -83,21 +84,14 @@ impl Store {
             if listed.live.is_empty() {
                 continue;
             }
-            let until = (*id == FileId::Segment(manifest.position.segment))
-                .then_some(manifest.position.lsn);
-            let messages = Messages::open(&stored, until)?;
+            let messages = Messages::open(&stored, last_lsn(*id, listed.needed_to))?;
             report.files_without_footer += u64::from(messages.is_rebuilt());
             let is_segment = matches!(id, FileId::Segment(_));
             let is_dense = is_segment && listed.live.len() * DENSE_SHARE >= messages.count();
             loading.push(Loading { messages, live: listed.live.clone(), seen_count: 0, is_dense });
         }
         report.summaries_count = self.merge(&mut loading, keep)?;
-        for file in &loading {
-            if file.seen_count != file.live.len() {
-                let (path, missing) = (file.messages.id.path(), file.live.len() - file.seen_count);
-                return Err(StoreError::MessagesMissing { path, missing });
-            }
-        }
+        refuse_a_loss(&loading)?;
         Ok(report)
     }
 
@@ -156,6 +150,17 @@ impl Store {
             info.payload_bytes += u64::from(length);
         }
         is_live
+    }
+}
+
+/// Every message that the checkpoint calls live must have been found where it says.
+fn refuse_a_loss(loading: &[Loading]) -> Result<(), StoreError> {
+    match loading.iter().find(|file| file.seen_count != file.live.len()) {
+        Some(file) => Err(StoreError::MessagesMissing {
+            path: file.messages.id.path(),
+            missing: file.live.len() - file.seen_count,
+        }),
+        None => Ok(()),
     }
 }
 

@@ -36,7 +36,8 @@ enum Source {
 }
 
 impl Messages {
-    /// The messages of a file; of a segment, those of frames that begin at or before `until`.
+    /// The messages of a file; of a segment, those of frames that begin at or before `until`, where
+    /// it ends: behind that a torn frame may lie, whose LSNs and seqs were given again.
     pub(super) fn open(stored: &StoredFile, until: Option<Lsn>) -> Result<Self, StoreError> {
         let id = stored.id;
         let footer = stored.footer().map_err(StoreError::io("read", &id.path()))?;
@@ -141,7 +142,9 @@ pub(super) fn encode_kept(stored: &[Stored]) -> Vec<u8> {
         out.extend_from_slice(&slot.length.to_le_bytes());
         out.extend_from_slice(&slot.crc.to_le_bytes());
     }
-    stored.iter().for_each(|stored| codec::encode_kept(&stored.summary, &mut out));
+    for stored in stored {
+        codec::encode_kept(&stored.summary, &mut out);
+    }
     out
 }
 
@@ -177,6 +180,14 @@ pub(super) fn of_frame(id: FileId, view: &FrameView<'_>) -> Result<Vec<Stored>, 
 
 fn undecodable(id: FileId, error: &DecodeError) -> StoreError {
     StoreError::FooterUndecodable { path: id.path(), reason: error.to_string() }
+}
+
+/// Where the messages of a file end: the LSNs of an output are its own.
+pub(super) fn last_lsn(id: FileId, needed_to: Lsn) -> Option<Lsn> {
+    match id {
+        FileId::Segment(_) => Some(needed_to),
+        FileId::Output(_) => None,
+    }
 }
 
 /// Opens a file that a checkpoint or a record names; its salt tells it from another of that name.

@@ -167,15 +167,16 @@ impl Store {
             sources.push(*id);
         }
         // One small output is not worth another.
-        let is_vain = |id: &FileId| matches!(id, FileId::Output(_)) && sources.len() == 1;
-        if sources.is_empty() || sources.iter().any(is_vain) && !forced {
+        let is_vain = matches!(sources[..], [FileId::Output(_)]) && !forced;
+        if sources.is_empty() || is_vain {
             return None;
         }
         let output = self.next_output;
         self.next_output = output.next();
         let live = |id: FileId| {
             let seqs = self.places.survivors(id).into_iter().map(|(seq, _)| seq.get());
-            (id, seqs.collect::<RoaringTreemap>())
+            let end = self.files.by_id.get(&id).map(|info| info.needed_to).unwrap_or_default();
+            (id, end, seqs.collect::<RoaringTreemap>())
         };
         let sources = sources.into_iter().map(live).collect();
         let (lineage, generation) = (self.lineage, generation.saturating_add(1));

@@ -328,14 +328,17 @@ impl SimBroker {
                 self.owner.step(now, Event::Compacted(outcome));
             }
             Effect::Unlink(unlink) => unlink.run(&self.disk),
-            Effect::CheckpointFailed(_) | Effect::CompactionFailed(_) => {}
             Effect::ReadForMove(read) => {
                 let request = Request { command: read.run(), waiter: None };
                 self.owner.step(now, Event::Request(request));
             }
             Effect::Failed(error) => self.failure = Some(error),
             Effect::NoSpace(_) => self.no_space_count += 1,
-            Effect::Synced(_) | Effect::Unsealed(_) | Effect::Drained => {}
+            Effect::Synced(_)
+            | Effect::Unsealed(_)
+            | Effect::CheckpointFailed(_)
+            | Effect::CompactionFailed(_)
+            | Effect::Drained => {}
         }
     }
 

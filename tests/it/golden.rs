@@ -1,9 +1,10 @@
-//! Bytes that every later version must read: one of each kind of record, heads of payloads, and a
-//! data directory. `UPDATE_GOLDEN=1` writes the files anew; a change of an old one is a mistake
-//! unless the version was never released.
+//! Bytes that every later version must read: one of each kind of record, heads of payloads, images
+//! of the state, summaries, and a data directory. `UPDATE_GOLDEN=1` writes the files anew; a change
+//! of an old one is a mistake unless the version was never released.
 
 mod bytes;
 mod directory;
+mod images;
 mod records;
 
 use std::{fs, path::PathBuf};

@@ -1,5 +1,7 @@
 //! The integration tests: what a user of the broker would notice, and how the code is kept.
 
+/// Backups of a broker on the simulated disk, and what is restored from them.
+mod backup;
 /// A whole broker on the simulated disk, run by hand: what scripts, crashes and the model drive.
 mod broker;
 /// Commands as most tests give them.
@@ -30,5 +32,7 @@ mod readme;
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.
 mod script;
+/// What the soak judges by.
+mod soak;
 /// Who is served when time leaps.
 mod waits;

@@ -2,8 +2,6 @@
 
 mod decode;
 mod encode;
-#[cfg(test)]
-mod tests;
 
 pub use decode::decode_image_entries;
 pub use encode::encode_image_entry;
@@ -32,3 +30,20 @@ const TOUCHED_FLAGS: u8 = 127;
 const DELAYED: u8 = 1;
 const IN_FLIGHT: u8 = 2;
 const READY: u8 = 3;
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_or_say_why(kind in 0..8_u8, fields in vec(any::<u8>(), 0..200)) {
+            let _ = decode_image_entries(&fields, &mut |_| {});
+            let length = u32::try_from(fields.len()).expect("they are few").to_le_bytes();
+            let entry = [&[kind], &length[..], &fields[..]].concat();
+            let _ = decode_image_entries(&entry, &mut |_| {});
+        }
+    }
+}

@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use crate::{
     disk::{
-        SimDisk,
+        SimDisk, read_exact_at,
         sim::{Choice, Counter, Fault, Faults, Random},
     },
     log::{
-        Body, Draft, FramePlace, LogError, RecoveryReport, SECTOR_BYTES, SEGMENT_BYTES_MIN,
-        SegmentId, Settings, Writer, create, recover,
+        Body, BodyPlace, Draft, FramePlace, FrameView, LogError, Position, Recovery,
+        RecoveryReport, SECTOR_BYTES, SEGMENT_BYTES_MIN, SegmentId, Settings, Writer, create,
     },
     types::{Lineage, Lsn, Timestamp},
 };
@@ -62,31 +62,26 @@ pub(super) fn new_log() -> TestLog {
 
 /// Starts the log; bodies are read back from their places.
 pub(super) fn start(disk: &SimDisk) -> Result<Started, LogError> {
+    start_from(disk, None, &[])
+}
+
+/// Starts the log behind a position; the segments before it that are needed are given.
+pub(super) fn start_from(
+    disk: &SimDisk,
+    from: Option<Position>,
+    needed: &[u64],
+) -> Result<Started, LogError> {
     let mut frames = Vec::new();
     // Another stream of salts for each start, as in life, and the same for the same disk.
     let mut salts = Random::new(disk.paths().len() as u64 ^ disk.operation_count() << 8);
-    let (writer, report) = recover(
-        disk,
-        &settings(),
-        &mut || salts.next_u64(),
-        &mut |frame| {
-            let body = |place: &crate::log::BodyPlace| {
-                let mut bytes = vec![0; place.len as usize];
-                crate::disk::read_exact_at(&**frame.file, place.offset, &mut bytes)
-                    .expect("the body lies in the file");
-                (!place.damaged).then_some(bytes)
-            };
-            frames.push(Content {
-                first_lsn: frame.first_lsn,
-                now: frame.now,
-                record_count: frame.record_count,
-                records: frame.records.to_vec(),
-                bodies: frame.bodies.iter().map(body).collect(),
-            });
-            Ok(())
-        },
-        &mut |_| {},
-    )?;
+    let needed = needed.iter().copied().map(SegmentId::new).collect();
+    let recovery = Recovery::open(disk, &settings(), from, &needed)?;
+    let mut sink = |frame: FrameView<'_>| {
+        frames.push(Content::of_view(&frame));
+        Ok(())
+    };
+    let (writer, report) =
+        recovery.replay(disk, &mut || salts.next_u64(), &mut sink, &mut |_| {})?;
     Ok(Started { log: TestLog { disk: disk.clone(), writer, salts }, frames, report })
 }
 
@@ -127,6 +122,22 @@ pub(super) fn text(length: usize) -> Vec<u8> {
 }
 
 impl Content {
+    /// What a frame holds that was read, with its bodies.
+    pub(super) fn of_view(frame: &FrameView<'_>) -> Self {
+        let body = |place: &BodyPlace| {
+            let mut bytes = vec![0; place.len as usize];
+            read_exact_at(&**frame.file, place.offset, &mut bytes).expect("it lies in the file");
+            (!place.damaged).then_some(bytes)
+        };
+        Self {
+            first_lsn: frame.first_lsn,
+            now: frame.now,
+            record_count: frame.record_count,
+            records: frame.records.to_vec(),
+            bodies: frame.bodies.iter().map(body).collect(),
+        }
+    }
+
     /// What a draft holds once it is appended.
     pub(super) fn of(draft: &Draft, first_lsn: Lsn) -> Self {
         let joined = |body: &Body| Some(body.chunks.concat());
@@ -165,8 +176,14 @@ impl TestLog {
     }
 
     fn prepare(&mut self) -> io::Result<()> {
+        self.prepare_from(None)
+    }
+
+    /// Prepares a segment, from a dead one's file if one is given.
+    pub(super) fn prepare_from(&mut self, dead: Option<u64>) -> io::Result<()> {
         let salt = self.salts.next_u64();
-        let job = self.writer.prepare(salt, None).expect("a segment is wanted");
+        let dead = dead.map(SegmentId::new);
+        let job = self.writer.prepare(salt, dead).expect("a segment is wanted");
         let prepared = job.run(&self.disk);
         let outcome = prepared.as_ref().map(|_| ()).map_err(|error| error.kind().into());
         self.writer.prepared(prepared);

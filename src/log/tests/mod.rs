@@ -3,10 +3,16 @@
 mod crash;
 mod damage;
 mod files;
+mod footers;
 mod format;
 mod frames;
 mod harness;
 mod judging;
 mod marks;
+mod outputs;
+mod positions;
+mod reuse;
 mod round_trip;
 mod scanning;
+mod stored;
+mod without;

@@ -5,7 +5,11 @@
 //! the one with the least in flight goes first. At most nine can have more than a tenth, so that
 //! passing them over costs nothing at any number of tenants.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, hash_map::DefaultHasher},
+    hash::BuildHasherDefault,
+};
 
 use slab::Slab;
 
@@ -26,7 +30,7 @@ use crate::{
 #[derive(Default)]
 pub(in crate::state) struct Tenants {
     lanes: Slab<Tenant>,
-    by_group: BTreeMap<Option<GroupId>, Lane>,
+    by_group: HashMap<Option<GroupId>, Lane, BuildHasherDefault<DefaultHasher>>,
     /// For each priority, the highest first: who has messages that can be received, in turn.
     rotations: BTreeMap<Reverse<u8>, BTreeMap<Turn, Lane>>,
     /// The first waiting message of every backlog.

@@ -31,12 +31,12 @@ pub struct Restored {
 pub fn restore(
     from: &Arc<dyn Disk>,
     to: &dyn Disk,
-    fresh: Identity,
+    fresh: &Identity,
     accept_damaged: bool,
 ) -> Result<Restored, BackupError> {
     let backup = check(from, accept_damaged)?;
     let _lock = directory::lock(to)?;
-    let identity = Identity { lineage: backup.file.lineage, ..fresh };
+    let identity = Identity { lineage: backup.file.lineage, ..fresh.clone() };
     directory::write(to, RESTORING, &identity)?;
     to.sync_dir("").map_err(BackupError::io("sync", "the directory"))?;
     for dir in [SEGMENTS_DIR, CHECKPOINTS_DIR] {

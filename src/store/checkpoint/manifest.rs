@@ -175,6 +175,7 @@ fn put_count(out: &mut Vec<u8>, count: usize) {
     out.put_u32_le(u32::try_from(count).expect("far less than four billion"));
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn content(error: DecodeError) -> BadCheckpoint {
     BadCheckpoint::Content(error.to_string())
 }

@@ -48,7 +48,8 @@ pub fn find(disk: &dyn Disk, lineage: Lineage) -> Result<Found, StoreError> {
     for name in names.iter().rev() {
         let path = format!("{CHECKPOINTS_DIR}/{name}");
         let Some(lsn) = lsn_of(name) else {
-            let is_ours = name.ends_with(".tmp") || lsn_of_buckets(name).is_some();
+            let temporary = name.strip_suffix(".tmp").and_then(lsn_of);
+            let is_ours = temporary.or_else(|| lsn_of_buckets(name)).is_some();
             if is_ours {
                 found.spare.push(path);
             }
@@ -140,23 +141,24 @@ pub(in crate::store) fn buckets(
 ) -> Result<(), BadCheckpoint> {
     let mut files: BTreeMap<Lsn, Arc<dyn File>> = BTreeMap::new();
     for bucket in listed {
-        let file = match files.get(&bucket.file) {
-            Some(file) => Arc::clone(file),
-            None => {
-                let file = disk.open(&buckets_path(bucket.file), Access::Read)?;
-                file.drop_cache()?;
-                files.insert(bucket.file, Arc::clone(&file));
-                file
-            }
+        let file = if let Some(file) = files.get(&bucket.file) {
+            Arc::clone(file)
+        } else {
+            let file = disk.open(&buckets_path(bucket.file), Access::Read)?;
+            file.drop_cache()?;
+            files.insert(bucket.file, Arc::clone(&file));
+            file
         };
-        let (offset, found) = (bucket.offset, "a bucket's checksum does not match");
+        let (path, offset) = (buckets_path(bucket.file), bucket.offset);
         if bucket.offset + u64::from(bucket.length) > file.len()? {
-            return Err(BadCheckpoint::Damaged { offset, found: "a bucket is cut off" });
+            let found = "a bucket is cut off";
+            return Err(BadCheckpoint::Buckets { path, offset, found });
         }
         let mut bytes = vec![0; bucket.length as usize];
         read_exact_at(&*file, bucket.offset, &mut bytes)?;
         if crc32fast::hash(&bytes) != bucket.crc {
-            return Err(BadCheckpoint::Damaged { offset, found });
+            let found = "a bucket's checksum does not match";
+            return Err(BadCheckpoint::Buckets { path, offset, found });
         }
         let decoded = codec::decode_bucket(&bytes);
         let decoded = decoded.map_err(|error| BadCheckpoint::Content(error.to_string()))?;

@@ -54,7 +54,7 @@ fn heads_2() -> Vec<(&'static str, Envelope)> {
     ]
 }
 
-fn lines<T>(named: Vec<(&'static str, T)>, encode: impl Fn(&T) -> Vec<u8>) -> String {
+pub(super) fn lines<T>(named: Vec<(&'static str, T)>, encode: impl Fn(&T) -> Vec<u8>) -> String {
     let line = |(name, value): (&str, T)| format!("{name} {}\n", hex(&encode(&value)));
     named.into_iter().map(line).collect()
 }
@@ -73,7 +73,10 @@ fn decoded(bytes: &[u8], name: &str) -> Record {
 }
 
 /// The names and bytes of a golden file, which are those of the list.
-fn pairs<'a, T>(file: &'a str, list: Vec<(&'static str, T)>) -> Vec<(&'static str, T, &'a str)> {
+pub(super) fn pairs<'a, T>(
+    file: &'a str,
+    list: Vec<(&'static str, T)>,
+) -> Vec<(&'static str, T, &'a str)> {
     assert_eq!(file.lines().count(), list.len(), "each has its line");
     let pair = |(line, (name, value)): (&'a str, (&'static str, T))| {
         let (found, bytes) = line.split_once(' ').expect("a name and bytes");

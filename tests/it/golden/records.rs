@@ -8,12 +8,12 @@ use ledgerq::types::{
 
 use crate::commands::{group, queue};
 
-const QUEUE: QueueId = QueueId::new(0x0102);
-const SEQ: Seq = Seq::new(0x0304_0506);
-const UNTIL: Timestamp = Timestamp::from_millis(1_700_000_030_000);
-const NONCE: Nonce = Nonce::new(0x1122_3344_5566_7788);
-const TASK: TaskId = TaskId::new(0x0708);
-const DIGEST: Digest = Digest(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+pub(super) const QUEUE: QueueId = QueueId::new(0x0102);
+pub(super) const SEQ: Seq = Seq::new(0x0304_0506);
+pub(super) const UNTIL: Timestamp = Timestamp::from_millis(1_700_000_030_000);
+pub(super) const NONCE: Nonce = Nonce::new(0x1122_3344_5566_7788);
+pub(super) const TASK: TaskId = TaskId::new(0x0708);
+pub(super) const DIGEST: Digest = Digest(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
 
 /// Those of the first version, in the order of its file.
 pub(super) fn first_records() -> Vec<(&'static str, Record)> {
@@ -51,7 +51,7 @@ fn first() -> QueueSettings {
     }
 }
 
-fn settings() -> QueueSettings {
+pub(super) fn settings() -> QueueSettings {
     let words = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
     QueueSettings {
         redrive: Some(RedrivePolicy { dead_letter_queue: queue("dead"), receives_max: 3 }),
@@ -66,7 +66,7 @@ fn settings() -> QueueSettings {
     }
 }
 
-fn sending() -> Sending {
+pub(super) fn sending() -> Sending {
     Sending {
         expires_at: Some(UNTIL),
         priority: 9,
@@ -76,7 +76,7 @@ fn sending() -> Sending {
     }
 }
 
-fn filter() -> MoveFilter {
+pub(super) fn filter() -> MoveFilter {
     let value = AttributeValue::Text("en".to_owned());
     MoveFilter {
         group: Some(group("orders")),
