@@ -116,8 +116,8 @@ fn messages_are_there_after_their_segment_was_compacted_while_it_was_written_to(
     };
     send(&mut broker, 20);
     let told = broker.ask(commands::receive("jobs", 18, None)).expect("it is answered");
-    let Ok(Reply::Received(leased)) = told.reply else { panic!("there are messages") };
-    let leases = leased.iter().map(Leased::lease).collect();
+    let Ok(Reply::Received(messages)) = told.reply else { panic!("there are messages") };
+    let leases = messages.iter().map(Leased::lease).collect();
     let mode = DeleteMode::Fenced;
     broker.ask(Command::Delete { queue: queue("jobs"), leases, mode }).expect("it is answered");
     broker.ask(Command::Checkpoint).expect("it is answered");
