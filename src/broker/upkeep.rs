@@ -262,7 +262,7 @@ impl<W: Waiter> Owner<W> {
                 let what = "checkpoint";
                 let failed = Rejection::MaintenanceFailed { what, reason };
                 self.answer_checkpoint(now, &Err(failed.clone()));
-                self.refuse_backup(now, &failed);
+                self.checkpoint_of_backup_failed(now, &failed);
             }
         }
     }
