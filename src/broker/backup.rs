@@ -122,8 +122,8 @@ impl<W: Waiter> Owner<W> {
         }
     }
 
-    /// A checkpoint could not be taken. It was the one of the backup that begins, unless that has its
-    /// own already.
+    /// A checkpoint could not be taken. It was the one of the backup that begins, unless that has
+    /// its own already.
     pub(super) fn checkpoint_of_backup_failed(&mut self, now: Timestamp, failed: &Rejection) {
         if self.backups.beginning.as_ref().is_some_and(|beginning| beginning.pins.is_empty()) {
             self.refuse_backup(now, failed);
