@@ -17,6 +17,7 @@ mod parked;
 pub mod receipt;
 mod receive;
 mod recover;
+mod reserve;
 mod run;
 pub mod start;
 pub mod upkeep;

@@ -12,7 +12,7 @@ use crate::{
     entropy::Entropy,
     log::{LogError, Progress, RecoveryReport},
     state::{self, State},
-    store::{Directory, Identity, StoreError},
+    store::{self, Directory, Identity, StoreError},
     types::{Lsn, Millis, Record, RecoveryStatus, Timestamp},
 };
 
@@ -92,7 +92,8 @@ pub fn start<W: Waiter>(
     let last_now = (report.next_lsn > Lsn::new(1)).then(|| state.now());
     let hold = retention_record(&settings, &state, last_now, now);
     let mut owner = Owner::new(settings.owner, state, store, log, entropy);
-    owner.recovered(status);
+    let reserved_bytes = store::reserved_bytes(&**directory.disk()).unwrap_or_default();
+    owner.recovered(status, reserved_bytes);
     owner.begin(now, hold);
     run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
@@ -163,6 +164,10 @@ fn run_until_durable<W: Waiter>(
                     owner.step(now, Event::Compacted(outcome));
                 }
                 Effect::Unlink(unlink) => unlink.run(&**directory.disk()),
+                Effect::Reserve(task) => {
+                    let outcome = task.run(&**directory.disk());
+                    owner.step(now, Event::Reserved(outcome));
+                }
                 Effect::ReadForMove(read) => {
                     let request = Request { command: read.run(), waiter: None };
                     owner.step(now, Event::Request(request));
@@ -176,6 +181,7 @@ fn run_until_durable<W: Waiter>(
                     tracing::warn!(%cause, "cannot take a checkpoint; it is tried again later");
                 }
                 Effect::CompactionFailed(_)
+                | Effect::ReserveFailed(_)
                 | Effect::Unsealed(_)
                 | Effect::Release(_)
                 | Effect::Synced(_)

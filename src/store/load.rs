@@ -80,7 +80,7 @@ impl Store {
                 continue;
             }
             let stored = open_stored(disk, *id, self.lineage, listed.salt)?;
-            self.files.by_id.insert(*id, info(stored.file.clone(), listed));
+            self.files.insert(*id, info(stored.file.clone(), listed));
             if listed.live.is_empty() {
                 continue;
             }
@@ -98,7 +98,7 @@ impl Store {
     /// A file that is there only for the checkpoint before: it may have been given back since.
     fn load_pinned(&mut self, disk: &Arc<dyn Disk>, id: FileId, listed: &ListedFile) {
         if let Ok(stored) = open_stored(disk, id, self.lineage, listed.salt) {
-            self.files.by_id.insert(id, info(stored.file, listed));
+            self.files.insert(id, info(stored.file, listed));
         }
     }
 
