@@ -5,6 +5,7 @@
 //! [`start`](mod@start) recovers one and `run` gives it threads;
 //! [`receipt`] seals leases into receipt handles and opens them.
 
+mod backup;
 mod batch;
 pub mod digest;
 mod execute;

@@ -20,6 +20,7 @@ use std::{
 
 use super::{
     Answer, Event, Held, Request, Waiter,
+    backup::Backups,
     batch::{Batch, Sealed},
     mover::{MoveRead, Mover},
     parked::Parked,
@@ -107,7 +108,7 @@ pub struct Owner<W> {
     pub(super) prepare_again_at: Option<Timestamp>,
     seal_failed: Option<io::Error>,
     /// Footers that are being written.
-    seals_under_way: u32,
+    pub(super) seals_under_way: u32,
     report: Option<Result<SyncReport, LogError>>,
     pub(super) mode: Mode,
     /// Queues at which polls may be served that were not yet, for want of room in the batch.
@@ -116,6 +117,7 @@ pub struct Owner<W> {
     /// How far each move task is.
     pub(super) mover: Mover,
     pub(super) upkeep: Upkeep<W>,
+    pub(super) backups: Backups<W>,
     pub(super) checkpoint_failed: Option<io::Error>,
     pub(super) compaction_failed: Option<CompactionError>,
     pub(super) reserve: Reserve,
@@ -168,6 +170,7 @@ impl<W: Waiter> Owner<W> {
             garbage_left: false,
             mover: Mover::default(),
             upkeep: Upkeep::new(settings.upkeep),
+            backups: Backups::default(),
             checkpoint_failed: None,
             compaction_failed: None,
             reserve: Reserve::new(),
@@ -240,6 +243,7 @@ impl<W: Waiter> Owner<W> {
         self.go_on_moving(now, effects);
         self.prove_when_idle(now);
         self.make_frame_for_checkpoint(now);
+        self.make_frame_for_backup(now);
         self.hand_out(effects);
         self.background_jobs(now, effects);
         self.go_on_with_upkeep(now, effects);
@@ -385,7 +389,9 @@ impl<W: Waiter> Owner<W> {
         }
         let Sealed { draft, first_seq, payloads, held } = self.batch.seal();
         let is_tick = draft.tick;
+        let end = self.log.position();
         let Appended { job, place } = self.log.append(draft);
+        self.backups.framed(end, place.segment);
         self.store.written(&place, first_seq, payloads);
         self.tell_gone();
         self.write_under_way = true;
@@ -438,6 +444,7 @@ impl<W: Waiter> Owner<W> {
         }
         while let Some(job) = self.log.seal() {
             self.seals_under_way += 1;
+            self.backups.sealing(job.segment());
             effects.push(Effect::Seal(job));
         }
     }

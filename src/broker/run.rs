@@ -72,7 +72,8 @@ impl Broker {
         let (mailbox, events_out) = Mailbox::new(limits);
         let events = mailbox.events();
         let receipts = Receipts::new(&identity.receipt_key);
-        let handle = Handle::new(mailbox, receipts, identity.lineage);
+        let handle = Handle::new(mailbox, receipts, identity.lineage)
+            .with_data_dir(directory.disk().locate(""));
 
         let (writes, writes_out) = mpsc::channel();
         let (background, background_out) = mpsc::channel();

@@ -10,7 +10,7 @@ use crate::{
     clock::{BrokerClock, Clock, Stopwatch},
     disk::Disk,
     entropy::Entropy,
-    log::{LogError, Progress, RecoveryReport},
+    log::{LogError, RecoveryReport},
     state::{self, State},
     store::{self, Directory, Identity, StoreError},
     types::{Lsn, Millis, Record, RecoveryStatus, Timestamp},
@@ -34,6 +34,17 @@ pub struct Settings {
     pub owner: owner::Settings,
     /// The operator agrees with the wall clock, however far it is past the last logged time.
     pub accept_clock: bool,
+}
+
+/// How far a start is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done, in words.
+    pub step: &'static str,
+    /// How many files are done.
+    pub done: usize,
+    /// Of how many.
+    pub total: usize,
 }
 
 /// Why a broker did not start.
@@ -81,8 +92,8 @@ pub fn start<W: Waiter>(
     mut entropy: Box<dyn Entropy>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Started<W>, StartError> {
-    let fresh = fresh_identity(&mut *entropy);
     let mut salts = || entropy.next();
+    let fresh = Identity::random(&mut salts);
     let directory = Directory::open(disk, settings.segment_bytes, fresh, &mut salts)?;
     let recovered = recover(&settings, &directory, &mut salts, progress)?;
     let Recovered { state, store, log, report, status } = recovered;
@@ -98,16 +109,6 @@ pub fn start<W: Waiter>(
     run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
     Ok(Started { owner, clock, directory, report, status, retention_held })
-}
-
-fn fresh_identity(entropy: &mut dyn Entropy) -> Identity {
-    let mut bytes = [0; 64];
-    for chunk in bytes.chunks_mut(8) {
-        chunk.copy_from_slice(&entropy.next().to_le_bytes());
-    }
-    let part = |from: usize| std::array::from_fn(|at| bytes[from + at]);
-    let key = std::array::from_fn(|at| bytes[32 + at]);
-    Identity::new(part(0), part(16), key)
 }
 
 /// What the first frame says about retention, beside the time.

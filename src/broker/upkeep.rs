@@ -193,6 +193,11 @@ impl<W: Waiter> Owner<W> {
         self.upkeep.compacting_for.extend(waiter);
     }
 
+    /// Files may have become free.
+    pub(super) fn ask_reclaim(&mut self) {
+        self.upkeep.due.reclaim = true;
+    }
+
     /// Whether a checkpoint is to begin with the next frame.
     fn wants_checkpoint(&self, now: Timestamp) -> bool {
         let upkeep = &self.upkeep;
@@ -211,7 +216,10 @@ impl<W: Waiter> Owner<W> {
         // The first check is the cheap one.
         now >= upkeep.began_at.after(PRESSED_EVERY) && {
             let dead = self.store.dead_file_bytes();
+            // What a backup keeps, no checkpoint lets go of.
+            let is_kept = self.store.pin_count() > 0;
             let is_much = dead >= upkeep.due_after().saturating_mul(LENGTHS_OF_DEAD);
+            let is_much = is_much && !is_kept;
             is_much || dead > 0 && self.is_disk_full()
         }
     }
@@ -234,6 +242,7 @@ impl<W: Waiter> Owner<W> {
         self.upkeep.began_at = at;
         self.upkeep.log_bytes = 0;
         self.upkeep.has_news = false;
+        self.begin_backup(position);
         let stage = Stage::Working;
         self.upkeep.checkpoint = Some(Checkpoint { position, began_at: at, pause_us_max, stage });
         effects.push(Effect::Checkpoint(CheckpointTask::Begin(Box::new(draft))));
@@ -262,6 +271,7 @@ impl<W: Waiter> Owner<W> {
                 self.upkeep.due.reclaim = true;
                 let status = self.store.checkpoints().0.unwrap_or_default();
                 self.answer_checkpoint(now, &Ok(status));
+                self.pin_for_backup(now);
             }
             Ok(CheckpointOutcome::Abandoned) => self.upkeep.checkpoint = None,
             Err(error) => {
@@ -276,7 +286,9 @@ impl<W: Waiter> Owner<W> {
                 let reason = error.to_string();
                 self.checkpoint_failed = Some(error);
                 let what = "checkpoint";
-                self.answer_checkpoint(now, &Err(Rejection::MaintenanceFailed { what, reason }));
+                let failed = Rejection::MaintenanceFailed { what, reason };
+                self.answer_checkpoint(now, &Err(failed.clone()));
+                self.refuse_backup(now, &failed);
             }
         }
     }
@@ -293,6 +305,7 @@ impl<W: Waiter> Owner<W> {
     pub(super) fn go_on_with_upkeep(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
         self.go_on_with_checkpoint(effects);
         self.go_on_with_compaction(now, effects);
+        self.go_on_with_backup(now);
         if self.upkeep.due.reclaim {
             self.upkeep.due.reclaim = false;
             let unlink = self.store.reclaim(self.log.active_segment());
@@ -459,7 +472,7 @@ impl<W: Waiter> Owner<W> {
         let pressed = has_dead.then(|| upkeep.began_at.after(PRESSED_EVERY));
         // Only if it can still come to that: what is dead was looked at when that time passed.
         let pressed = pressed.filter(|at| *at > self.state.now());
-        [copy, plan, retry, pressed].into_iter().flatten().min()
+        [copy, plan, retry, pressed, self.store.next_unpin()].into_iter().flatten().min()
     }
 
     /// How the broker is.
@@ -481,6 +494,7 @@ impl<W: Waiter> Owner<W> {
             checkpoint_before,
             checkpoint_under_way: self.upkeep.checkpoint.is_some(),
             checkpoints_failed: self.upkeep.failed_count,
+            backups_under_way: self.backups_count() as u64,
             compaction: CompactionStatus {
                 under_way: !matches!(self.upkeep.compaction, Compaction::Idle),
                 ..self.upkeep.status

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::checkpoint::Manifest;
+use super::{checkpoint::Manifest, pins::Pin};
 use crate::{
     log::FileId,
     types::{CheckpointStatus, Lsn},
@@ -13,7 +13,7 @@ use crate::{
 pub(super) struct KeptCheckpoint {
     pub(super) status: CheckpointStatus,
     /// The files that a start from it needs.
-    needs: BTreeSet<FileId>,
+    pub(super) needs: BTreeSet<FileId>,
     /// The checkpoints in whose files its deduplication ids lie.
     pub(super) bucket_files: BTreeSet<Lsn>,
 }
@@ -22,6 +22,8 @@ pub(super) struct KeptCheckpoint {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     checkpoints: Vec<KeptCheckpoint>,
+    /// What backups keep beside them.
+    pub(super) pins: Vec<Pin>,
 }
 
 impl KeptCheckpoint {
@@ -65,13 +67,23 @@ impl Kept {
     /// Whether a start may need a file that has no live message now. `needed_to` is the last LSN in
     /// it, or that of the record that switched to it.
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
-        let listed = self.checkpoints.iter().any(|checkpoint| checkpoint.needs.contains(&id));
+        let listed = self.all().any(|checkpoint| checkpoint.needs.contains(&id));
         listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
+    }
+
+    /// Whether a checkpoint counts, or is pinned.
+    pub(super) fn has(&self, lsn: Lsn) -> bool {
+        self.all().any(|checkpoint| checkpoint.lsn() == lsn)
     }
 
     /// Whether a kept checkpoint has its deduplication ids in the file of this one.
     pub(super) fn needs_buckets_of(&self, lsn: Lsn) -> bool {
-        self.checkpoints.iter().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+        self.all().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+    }
+
+    /// Those that count, and those that are pinned.
+    fn all(&self) -> impl Iterator<Item = &KeptCheckpoint> {
+        self.checkpoints.iter().chain(self.pins.iter().map(|pin| &pin.checkpoint))
     }
 }
 

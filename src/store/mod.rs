@@ -5,11 +5,13 @@
 //! order: `places` and `files` are what is known, `body` and `cache` read payloads; `checkpoint` is
 //! the file from which a start goes on and `load` takes it back, with `replay` for the log behind
 //! it; `kept` and `upkeep` say when a file can be given back; `compaction` copies what lives out of
-//! files that are nearly dead; `stream` reads the messages of one file in order.
+//! files that are nearly dead; `stream` reads the messages of one file in order; `pins` keeps files
+//! for a backup, and `backup` makes one of them.
 //!
 //! **Invariant**: a file is unlinked or used again only if no kept checkpoint needs it and it holds
 //! nothing that a replay from the older of the two would read.
 
+mod backup;
 mod body;
 mod cache;
 mod checkpoint;
@@ -20,6 +22,7 @@ mod files;
 mod identity;
 mod kept;
 mod load;
+mod pins;
 mod places;
 mod replay;
 mod reserve;
@@ -35,6 +38,9 @@ use crate::{
     },
 };
 
+pub use backup::{
+    BackupError, BackupFile, Checked, ListedCopy, Made, Restored, back_up, publish, restore,
+};
 pub use body::{BodyError, BodyRef, Place};
 use cache::TailCache;
 pub use checkpoint::{

@@ -6,7 +6,7 @@ use roaring::RoaringTreemap;
 
 use super::{
     Store,
-    checkpoint::{self, CheckpointDraft, ListedBucket, ListedFile, Manifest, Published},
+    checkpoint::{CheckpointDraft, ListedBucket, ListedFile, Manifest, Published},
     compaction::{Compacted, CompactionPlan},
     files::StoredInfo,
     kept::KeptCheckpoint,
@@ -85,10 +85,7 @@ impl Store {
         let dropped = self.kept.push(KeptCheckpoint::new(manifest, status));
         self.written.checkpoint_bytes += bytes;
         if let Some(dropped) = dropped {
-            self.spare.push(checkpoint::path(dropped.lsn()));
-            let files = dropped.bucket_files.into_iter();
-            let unneeded = files.filter(|file| !self.kept.needs_buckets_of(*file));
-            self.spare.extend(unneeded.map(checkpoint::buckets_path));
+            self.let_go(&dropped);
         }
         if self.kept.older().is_some() {
             // They were needed by no checkpoint, and by no log that a start can still begin from.
