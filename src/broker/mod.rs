@@ -21,6 +21,7 @@ mod recover;
 mod reserve;
 mod run;
 pub mod start;
+mod status;
 pub mod upkeep;
 
 pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};

@@ -22,7 +22,7 @@ use crate::{
         CompactionOutcome, CompactionTask, Compactor, Store,
     },
     types::{
-        CheckpointStatus, CompactionStatus, Lsn, Millis, RecoveryStatus, Rejection, Reply, Status,
+        CheckpointStatus, CompactionStatus, Lsn, Millis, RecoveryStatus, Rejection, Reply,
         Timestamp,
     },
 };
@@ -446,6 +446,17 @@ impl<W: Waiter> Owner<W> {
         self.upkeep.compact_at = Timestamp::ZERO;
     }
 
+    /// Whether a checkpoint is under way, and how many have failed.
+    pub(super) fn checkpoints_status(&self) -> (bool, u64) {
+        (self.upkeep.checkpoint.is_some(), self.upkeep.failed_count)
+    }
+
+    /// What the compactor did.
+    pub(super) fn compaction_status(&self) -> CompactionStatus {
+        let under_way = !matches!(self.upkeep.compaction, Compaction::Idle);
+        CompactionStatus { under_way, ..self.upkeep.status }
+    }
+
     /// A checkpoint that is wanted begins with a frame; an idle broker makes one. A broker that
     /// ends wants a last one, so that its next start has nothing to replay.
     pub(super) fn make_frame_for_checkpoint(&mut self, now: Timestamp) {
@@ -473,34 +484,6 @@ impl<W: Waiter> Owner<W> {
         // Only if it can still come to that: what is dead was looked at when that time passed.
         let pressed = pressed.filter(|at| *at > self.state.now());
         [copy, plan, retry, pressed, self.store.next_unpin()].into_iter().flatten().min()
-    }
-
-    /// How the broker is.
-    pub(super) fn status(&self) -> Status {
-        let (checkpoint, checkpoint_before) = self.store.checkpoints();
-        let mut files = self.store.files_status();
-        files.standby_count = self.log.standby_count() as u64;
-        Status {
-            now: self.state.now(),
-            applied_lsn: self.state.applied_lsn(),
-            durable_lsn: self.log.durable_lsn(),
-            next_seq: self.state.next_seq(),
-            queue_count: self.state.queue_count(),
-            disk_full: self.is_disk_full(),
-            retention_held: self.state.retention_held(),
-            files,
-            written: self.store.written_status(),
-            checkpoint,
-            checkpoint_before,
-            checkpoint_under_way: self.upkeep.checkpoint.is_some(),
-            checkpoints_failed: self.upkeep.failed_count,
-            backups_under_way: self.backups_count() as u64,
-            compaction: CompactionStatus {
-                under_way: !matches!(self.upkeep.compaction, Compaction::Idle),
-                ..self.upkeep.status
-            },
-            recovery: self.upkeep.recovery,
-        }
     }
 }
 

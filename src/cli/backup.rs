@@ -1,8 +1,8 @@
 //! `ledgerq backup`: a copy of a broker's files while it serves.
 //!
-//! The broker says which files to copy, and keeps them; the copying is done here, with the rights of
-//! whoever runs this. What was copied gets its name only once the broker has said that it kept all
-//! of it to the end.
+//! The broker says which files to copy, and keeps them; the copying is done here, with the rights
+//! of whoever runs this. What was copied gets its name only once the broker has said that it kept
+//! all of it to the end.
 
 use std::{
     io,
