@@ -148,9 +148,10 @@ impl Handle {
         wait: Option<Millis>,
     ) -> Result<Delivery, Rejection> {
         let command = Command::Receive { queue, options, wait };
-        let (Answer { reply, bodies }, unclaimed) = self.mailbox.ask(command).await?;
+        let (Answer { reply, mut bodies }, unclaimed) = self.mailbox.ask(command).await?;
         match reply? {
             Reply::Received(leased) => {
+                BodyRef::read_together(&mut bodies);
                 let pairs = leased.into_iter().zip(bodies);
                 let messages = pairs.map(|(leased, body)| Received { leased, body }).collect();
                 Ok(Delivery { messages, unclaimed })

@@ -18,8 +18,10 @@ mod parked;
 pub mod receipt;
 mod receive;
 mod recover;
+mod reserve;
 mod run;
 pub mod start;
+mod status;
 pub mod upkeep;
 
 pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};

@@ -19,7 +19,7 @@ use crate::{
     clock::{BrokerClock, Stopwatch},
     disk::Disk,
     log::{LogError, PrepareJob, SealJob, WriteJob},
-    store::{CheckpointTask, CompactionTask, Directory, Unlink},
+    store::{CheckpointTask, CompactionTask, Directory, ReserveTask, Unlink},
     types::Rejection,
 };
 
@@ -61,6 +61,7 @@ enum Maintenance {
     Checkpoint(CheckpointTask),
     Compact(CompactionTask),
     Unlink(Unlink),
+    Reserve(ReserveTask),
 }
 
 impl Broker {
@@ -211,6 +212,10 @@ impl OwnerThread {
             }
             Effect::Compact(task) => self.hand_to(&self.maintenance, Maintenance::Compact(task)),
             Effect::Unlink(unlink) => self.hand_to(&self.maintenance, Maintenance::Unlink(unlink)),
+            Effect::Reserve(task) => self.hand_to(&self.maintenance, Maintenance::Reserve(task)),
+            Effect::ReserveFailed(cause) => {
+                warn!(%cause, "cannot hold space back for a full disk; it is tried again later");
+            }
             Effect::CheckpointFailed(cause) => {
                 warn!(%cause, "cannot take a checkpoint; it is tried again later");
             }
@@ -319,6 +324,7 @@ fn maintain(
         let event = match task {
             Maintenance::Checkpoint(task) => Event::Checkpointed(task.run(disk)),
             Maintenance::Compact(task) => Event::Compacted(task.run(disk)),
+            Maintenance::Reserve(task) => Event::Reserved(task.run(disk)),
             Maintenance::Unlink(unlink) => {
                 unlink.run(disk);
                 continue;

@@ -10,9 +10,9 @@ use crate::{
     clock::{BrokerClock, Clock, Stopwatch},
     disk::Disk,
     entropy::Entropy,
-    log::{LogError, Progress, RecoveryReport},
+    log::{LogError, RecoveryReport},
     state::{self, State},
-    store::{Directory, Identity, StoreError},
+    store::{self, Directory, Identity, StoreError},
     types::{Lsn, Millis, Record, RecoveryStatus, Timestamp},
 };
 
@@ -34,6 +34,17 @@ pub struct Settings {
     pub owner: owner::Settings,
     /// The operator agrees with the wall clock, however far it is past the last logged time.
     pub accept_clock: bool,
+}
+
+/// How far a start is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done, in words.
+    pub step: &'static str,
+    /// How many files are done.
+    pub done: usize,
+    /// Of how many.
+    pub total: usize,
 }
 
 /// Why a broker did not start.
@@ -92,7 +103,8 @@ pub fn start<W: Waiter>(
     let last_now = (report.next_lsn > Lsn::new(1)).then(|| state.now());
     let hold = retention_record(&settings, &state, last_now, now);
     let mut owner = Owner::new(settings.owner, state, store, log, entropy);
-    owner.recovered(status);
+    let reserved_bytes = store::reserved_bytes(&**directory.disk()).unwrap_or_default();
+    owner.recovered(status, reserved_bytes);
     owner.begin(now, hold);
     run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
@@ -153,6 +165,10 @@ fn run_until_durable<W: Waiter>(
                     owner.step(now, Event::Compacted(outcome));
                 }
                 Effect::Unlink(unlink) => unlink.run(&**directory.disk()),
+                Effect::Reserve(task) => {
+                    let outcome = task.run(&**directory.disk());
+                    owner.step(now, Event::Reserved(outcome));
+                }
                 Effect::ReadForMove(read) => {
                     let request = Request { command: read.run(), waiter: None };
                     owner.step(now, Event::Request(request));
@@ -166,6 +182,7 @@ fn run_until_durable<W: Waiter>(
                     tracing::warn!(%cause, "cannot take a checkpoint; it is tried again later");
                 }
                 Effect::CompactionFailed(_)
+                | Effect::ReserveFailed(_)
                 | Effect::Unsealed(_)
                 | Effect::Release(_)
                 | Effect::Synced(_)

@@ -25,6 +25,7 @@ mod load;
 mod pins;
 mod places;
 mod replay;
+mod reserve;
 mod stream;
 mod upkeep;
 
@@ -57,7 +58,11 @@ pub use identity::Identity;
 use kept::Kept;
 pub use load::LoadReport;
 use places::{Places, Slot};
+pub use reserve::{ReserveTask, reserved_bytes};
 pub use upkeep::Unlink;
+
+/// How much is read ahead of a receiver, in bytes.
+const READ_AHEAD_BYTES: u64 = 4 << 20;
 
 /// What the store is set to.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +96,8 @@ pub struct Store {
     strays: Vec<String>,
     reclaimed_count: u64,
     written: WrittenStatus,
+    /// Up to where the device was told that a file is being read from its begin to its end.
+    hinted: Option<(FileId, u64)>,
 }
 
 impl Store {
@@ -110,6 +117,7 @@ impl Store {
             strays: Vec::new(),
             reclaimed_count: 0,
             written: WrittenStatus::default(),
+            hinted: None,
         }
     }
 
@@ -118,11 +126,12 @@ impl Store {
     pub fn written(&mut self, place: &FramePlace, first_seq: Seq, payloads: Vec<Payload>) {
         let id = FileId::Segment(place.segment);
         let last_lsn = Lsn::new(place.first_lsn.get() + u64::from(place.record_count) - 1);
-        let info = self.files.by_id.entry(id).or_insert_with(|| {
-            let file = Arc::clone(&place.file);
-            StoredInfo::new(file, self.settings.segment_bytes, place.salt, last_lsn)
-        });
-        info.needed_to = last_lsn;
+        if let Some(info) = self.files.by_id.get_mut(&id) {
+            info.needed_to = last_lsn;
+        } else {
+            let (file, bytes) = (Arc::clone(&place.file), self.settings.segment_bytes);
+            self.files.insert(id, StoredInfo::new(file, bytes, place.salt, last_lsn));
+        }
         let mut offset = place.bodies_offset;
         let slots = payloads.iter().map(|payload| {
             let slot = Slot::new(offset, payload.stored_bytes(), payload.crc);
@@ -155,6 +164,28 @@ impl Store {
         let file = Arc::clone(&self.files.by_id.get(&id)?.file);
         let (offset, length, crc) = (u64::from(slot.offset), slot.length, slot.crc);
         Some(BodyRef::Stored(Place { file, offset, length, crc }))
+    }
+
+    /// A message is being received: whoever drains a deep queue will soon want what lies behind it,
+    /// which is read ahead of him.
+    pub fn hint(&mut self, seq: Seq) {
+        let Some((id, slot)) = self.places.place(seq) else { return };
+        let offset = u64::from(slot.offset);
+        let is_hinted = |(file, to): (FileId, u64)| {
+            file == id && offset + READ_AHEAD_BYTES / 2 < to && offset + 2 * READ_AHEAD_BYTES > to
+        };
+        if self.hinted.is_some_and(is_hinted) || self.cache.get(seq).is_some() {
+            return;
+        }
+        let offset = match self.hinted {
+            Some((file, to)) if file == id && offset < to && offset + READ_AHEAD_BYTES > to => to,
+            _ => offset,
+        };
+        if let Some(info) = self.files.by_id.get(&id) {
+            // A hint: without it the bytes are only read later.
+            let _ = info.file.will_need(offset, READ_AHEAD_BYTES);
+            self.hinted = Some((id, offset + READ_AHEAD_BYTES));
+        }
     }
 
     /// A footer was written, of so many bytes.

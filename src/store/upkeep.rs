@@ -109,7 +109,7 @@ impl Store {
             .map(|(id, _)| *id)
             .collect();
         for id in free {
-            let Some(info) = self.files.by_id.remove(&id) else { continue };
+            let Some(info) = self.files.remove(id) else { continue };
             self.reclaimed_count += 1;
             // Whoever still reads from it has it open.
             let is_read = Arc::strong_count(&info.file) > 1;
@@ -125,6 +125,11 @@ impl Store {
             }
         }
         Unlink { paths: std::mem::take(&mut self.spare) }
+    }
+
+    /// Bytes of files without a live message: what further checkpoints would let go of.
+    pub fn dead_file_bytes(&self) -> u64 {
+        self.files.dead_bytes
     }
 
     /// A dead segment for use again.
@@ -183,6 +188,14 @@ impl Store {
         Some(CompactionPlan { output, lineage, salt, generation, sources })
     }
 
+    /// How much space to hold back for a full disk: two checkpoints of the current size and one
+    /// compaction output, in bytes.
+    pub fn reserve_bytes(&self) -> u64 {
+        let checkpoint = self.kept.newest().map_or(0, |kept| kept.status.bytes);
+        let checkpoint = checkpoint.max(self.settings.segment_bytes / 16);
+        (self.settings.output_bytes + 2 * checkpoint).next_multiple_of(self.settings.segment_bytes)
+    }
+
     /// A file could not be copied from: it is left as it is.
     pub fn mark_unfit(&mut self, id: FileId) {
         if let Some(info) = self.files.by_id.get_mut(&id) {
@@ -214,7 +227,7 @@ impl Store {
     pub(super) fn switch(&mut self, id: OutputId, info: StoredInfo, places: &[(Seq, Slot)]) {
         let file = FileId::Output(id);
         self.next_output = self.next_output.max(id.next());
-        self.files.by_id.insert(file, info);
+        self.files.insert(file, info);
         let all: u64 = places.iter().map(|(_, slot)| u64::from(slot.length)).sum();
         for (left, length) in self.places.switch(file, places) {
             self.files.left(left, length);

@@ -70,7 +70,7 @@ fn check_messages(
         Settings { tail_cache_bytes: 0, segment_bytes: 0, output_bytes: 0, pool_count_max: 0 };
     let mut store = Store::new(settings, file.lineage);
     store.read_entries(&**disk, manifest, &mut |_: ImageEntry| Ok(()))?;
-    store.load(disk, manifest, &mut |_| true)?;
+    store.load(disk, manifest, &mut |_| true, &mut |_, _| {})?;
     Ok(())
 }
 
