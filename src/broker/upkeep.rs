@@ -369,7 +369,7 @@ impl<W: Waiter> Owner<W> {
         }
         let is_forced = self.upkeep.is_forced() || self.is_disk_full();
         let salt = self.entropy.next();
-        if let Some(plan) = self.store.plan_compaction(salt, is_forced) {
+        if let Some(plan) = self.store.plan_compaction(salt, is_forced, self.log.active_segment()) {
             self.upkeep.compaction = Compaction::Working;
             effects.push(Effect::Compact(CompactionTask::Begin(Box::new(plan))));
         } else {
