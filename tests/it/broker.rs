@@ -5,7 +5,7 @@
 //! follow; [`SimBroker::settle`] writes them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -20,7 +20,7 @@ use ledgerq::{
         upkeep,
     },
     clock::{BrokerClock, Clock},
-    disk::SimDisk,
+    disk::{SimDisk, sim::Random},
     entropy::SeededEntropy,
     log::{LogError, RecoveryReport, SEGMENT_BYTES_MIN},
     state,
@@ -148,6 +148,8 @@ pub(crate) struct SimBroker {
     /// How often no segment could be prepared.
     no_space_count: u64,
     report: RecoveryReport,
+    /// What goes on in the background and has not run yet, if that waits to be told.
+    background: Option<VecDeque<Effect<Client>>>,
     _directory: Directory,
 }
 
@@ -176,6 +178,7 @@ impl SimBroker {
             failure: None,
             no_space_count: 0,
             report: started.report,
+            background: None,
             _directory: started.directory,
         };
         // As its threads would: what goes on by itself goes on.
@@ -254,10 +257,32 @@ impl SimBroker {
                 return;
             }
             for effect in effects.drain(..) {
-                self.carry_out(effect);
+                match &mut self.background {
+                    Some(background) if is_background(&effect) => background.push_back(effect),
+                    _ => self.carry_out(effect),
+                }
             }
         }
         panic!("the owner does not come to rest");
+    }
+
+    /// From now on, what goes on in the background does so only when told: whatever clients do may
+    /// come in between, as it may with threads.
+    pub(crate) fn hold_background(&mut self) {
+        self.background = Some(VecDeque::new());
+    }
+
+    /// Carries out one of the things that wait in the background; whether there was one.
+    pub(crate) fn go_on_in_background(&mut self, random: &mut Random) -> bool {
+        let Some(background) = &mut self.background else { return false };
+        if background.is_empty() {
+            return false;
+        }
+        let at = random.below(background.len());
+        let effect = background.remove(at).expect("it is within the queue");
+        self.carry_out(effect);
+        self.settle();
+        true
     }
 
     /// Lets time pass as a real clock does: the owner is woken whenever it asked to be.
@@ -289,6 +314,9 @@ impl SimBroker {
 
     /// Shuts down in order.
     pub(crate) fn drain(&mut self) {
+        for effect in self.background.take().unwrap_or_default() {
+            self.carry_out(effect);
+        }
         self.owner.step(self.time.now(), Event::Drain);
         self.settle();
     }
@@ -396,4 +424,16 @@ impl SimBroker {
     fn absent(&self) -> std::sync::MutexGuard<'_, Absent> {
         self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the program has a thread in the background for it, while it goes on serving.
+fn is_background(effect: &Effect<Client>) -> bool {
+    matches!(
+        effect,
+        Effect::Prepare(_)
+            | Effect::Seal(_)
+            | Effect::Checkpoint(_)
+            | Effect::Compact(_)
+            | Effect::Unlink(_)
+    )
 }

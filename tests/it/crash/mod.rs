@@ -11,6 +11,7 @@ mod history;
 mod recovery;
 mod session;
 mod states;
+mod upkeep;
 
 /// A number from the environment.
 fn setting(name: &str) -> Option<u64> {
