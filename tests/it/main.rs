@@ -10,6 +10,8 @@ mod corpus;
 mod crash;
 /// Queues that are deep.
 mod depth;
+/// Disk that is given back, and figures for it.
+mod disk_bounds;
 /// A full disk: what is refused, what goes on, and that it ends by itself.
 mod disk_full;
 /// A tenant that floods a queue and one that does not.

@@ -6,6 +6,7 @@
 
 mod bad_histories;
 mod checker;
+mod equivalence;
 mod faults;
 mod history;
 mod recovery;

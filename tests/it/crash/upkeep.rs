@@ -106,7 +106,7 @@ fn upkeep_workloads_do_what_they_are_for() {
     }
 }
 
-fn seeds(count_default: u64) -> Vec<u64> {
+pub(super) fn seeds(count_default: u64) -> Vec<u64> {
     match setting("CRASH_SEED") {
         Some(seed) => vec![seed],
         None => (1..=setting("CRASH_UPKEEP_SEEDS").unwrap_or(count_default)).collect(),

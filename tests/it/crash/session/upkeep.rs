@@ -2,11 +2,12 @@
 
 use ledgerq::{
     broker::{start::Settings, upkeep},
-    types::{Command, Millis, Reply, Status},
+    types::{Command, LeaseRef, Millis, QueueName, Reply, Status},
 };
 
 use super::{
-    Ask, DEAD, JOBS, MAILS, ORDERS, QueueNo, Session, TEMPS, Timestamp, entry, queue_name, receive,
+    Ask, DEAD, JOBS, MAILS, Number, ORDERS, QueueNo, Session, TEMPS, Timestamp, entry, queue_name,
+    receive,
 };
 use crate::broker::small_settings;
 
@@ -140,5 +141,19 @@ impl Session {
             Ok(Reply::Status(status)) => Some(status),
             _ => None,
         }
+    }
+
+    /// Every lease that a client was told of and has not used up.
+    pub(in crate::crash) fn held(&self) -> Vec<(QueueName, LeaseRef)> {
+        self.leases.iter().map(|(queue, _, lease)| (queue_name(*queue), *lease)).collect()
+    }
+
+    /// Sends of every message of a group that was accepted, once more.
+    pub(in crate::crash) fn resends(&self) -> Vec<Command> {
+        let resend = |(number, group, _): &(Number, u64, Timestamp)| Command::Send {
+            queue: queue_name(ORDERS),
+            entries: vec![entry(*number, Some(*group))],
+        };
+        self.grouped.iter().map(resend).collect()
     }
 }
