@@ -237,6 +237,7 @@ impl<W: Waiter> Owner<W> {
                 self.store.checkpoint_published(&published, took, checkpoint.pause_us_max);
                 self.upkeep.last_bytes = published.bytes;
                 self.upkeep.checkpoint = None;
+                self.upkeep.retry_at = None;
                 self.upkeep.due.plan = true;
                 self.upkeep.due.reclaim = true;
                 let status = self.store.checkpoints().0.unwrap_or_default();
