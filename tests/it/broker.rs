@@ -132,6 +132,9 @@ pub(crate) struct Told {
     pub(crate) looked: Vec<(Envelope, Bytes)>,
 }
 
+/// Which effects wait to be told, and those that do.
+type HeldBack = (fn(&Effect<Client>) -> bool, VecDeque<Effect<Client>>);
+
 /// A broker and what it told its clients.
 pub(crate) struct SimBroker {
     disk: SimDisk,
@@ -148,8 +151,8 @@ pub(crate) struct SimBroker {
     /// How often no segment could be prepared.
     no_space_count: u64,
     report: RecoveryReport,
-    /// What goes on in the background and has not run yet, if that waits to be told.
-    background: Option<VecDeque<Effect<Client>>>,
+    /// What is to run only when told, and what of it has not run yet.
+    held_back: Option<HeldBack>,
     _directory: Directory,
 }
 
@@ -178,7 +181,7 @@ impl SimBroker {
             failure: None,
             no_space_count: 0,
             report: started.report,
-            background: None,
+            held_back: None,
             _directory: started.directory,
         };
         // As its threads would: what goes on by itself goes on.
@@ -257,8 +260,8 @@ impl SimBroker {
                 return;
             }
             for effect in effects.drain(..) {
-                match &mut self.background {
-                    Some(background) if is_background(&effect) => background.push_back(effect),
+                match &mut self.held_back {
+                    Some((is_held, waiting)) if is_held(&effect) => waiting.push_back(effect),
                     _ => self.carry_out(effect),
                 }
             }
@@ -269,17 +272,22 @@ impl SimBroker {
     /// From now on, what goes on in the background does so only when told: whatever clients do may
     /// come in between, as it may with threads.
     pub(crate) fn hold_background(&mut self) {
-        self.background = Some(VecDeque::new());
+        self.held_back = Some((is_background, VecDeque::new()));
     }
 
-    /// Carries out one of the things that wait in the background; whether there was one.
-    pub(crate) fn go_on_in_background(&mut self, random: &mut Random) -> bool {
-        let Some(background) = &mut self.background else { return false };
-        if background.is_empty() {
+    /// From now on, frames are written only when told, and the background is faster.
+    pub(crate) fn hold_writes(&mut self) {
+        self.held_back = Some((|effect| matches!(effect, Effect::Write(..)), VecDeque::new()));
+    }
+
+    /// Carries out one of the things that were held back; whether there was one.
+    pub(crate) fn go_on(&mut self, random: &mut Random) -> bool {
+        let Some((_, waiting)) = &mut self.held_back else { return false };
+        if waiting.is_empty() {
             return false;
         }
-        let at = random.below(background.len());
-        let effect = background.remove(at).expect("it is within the queue");
+        let at = random.below(waiting.len());
+        let effect = waiting.remove(at).expect("it is within the queue");
         self.carry_out(effect);
         self.settle();
         true
@@ -314,7 +322,7 @@ impl SimBroker {
 
     /// Shuts down in order.
     pub(crate) fn drain(&mut self) {
-        for effect in self.background.take().unwrap_or_default() {
+        for effect in self.held_back.take().map(|(_, waiting)| waiting).unwrap_or_default() {
             self.carry_out(effect);
         }
         self.owner.step(self.time.now(), Event::Drain);

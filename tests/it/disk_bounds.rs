@@ -43,9 +43,9 @@ impl Bounded {
             panic!("not received")
         };
         if !leased.is_empty() {
-            let leases = leased.iter().map(Leased::lease).collect();
             let (queue, mode) = (queue(name), DeleteMode::Fenced);
-            self.ask(Command::Delete { queue, leases, mode });
+            let taken = leased.iter().map(Leased::lease).collect();
+            self.ask(Command::Delete { queue, leases: taken, mode });
         }
         leased.len()
     }

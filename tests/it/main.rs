@@ -22,6 +22,8 @@ mod format_doc;
 mod golden;
 /// How the sources are kept: which room may use which, and what a file may look like.
 mod layering;
+/// Rules about checkpoints, reclaim and compaction, each with the history that it prevents.
+mod log_rules;
 /// Random scripts against a simple model of standard queues.
 mod model;
 /// The program itself: started, killed, stopped, damaged, and spoken to from the command line.

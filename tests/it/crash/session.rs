@@ -348,7 +348,7 @@ impl Session {
         let Some(broker) = self.broker.as_mut() else { return };
         broker.settle();
         for _ in 0..self.random.below(if self.workload == Workload::Upkeep { 5 } else { 1 }) {
-            broker.go_on_in_background(&mut self.random);
+            broker.go_on(&mut self.random);
         }
         self.has_failed |= broker.failure().is_some();
         self.no_space_count = self.no_space_count.max(broker.no_space_count());
@@ -438,7 +438,7 @@ fn lease(content: &Content) -> Lease {
 fn body(number: Number) -> Bytes {
     let mut random = Random::new(number);
     let small = [0, 600, 4_800, 4_900, 5_000];
-    let large = [10, 600, 5_000, 12_000, 20_000];
+    let large = [10, 600, 5_000, 10_000, 15_000];
     let length = if number < LARGE_FROM { small } else { large }[random.below(5)];
     let filler = [0, b'x'][random.below(2)];
     let mut bytes = format!("{number}:").into_bytes();
