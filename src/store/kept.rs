@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{checkpoint::Manifest, pins::Pin};
 use crate::{
-    log::FileId,
+    log::{FileId, SegmentId},
     types::{CheckpointStatus, Lsn},
 };
 
@@ -14,6 +14,8 @@ pub(super) struct KeptCheckpoint {
     pub(super) status: CheckpointStatus,
     /// The files that a start from it needs.
     pub(super) needs: BTreeSet<FileId>,
+    /// The segment that a replay from it begins in.
+    segment: SegmentId,
     /// The checkpoints in whose files its deduplication ids lie.
     pub(super) bucket_files: BTreeSet<Lsn>,
 }
@@ -32,6 +34,7 @@ impl KeptCheckpoint {
         Self {
             status,
             needs: ids.filter(|id| manifest.needs(*id)).collect(),
+            segment: manifest.position.segment,
             bucket_files: manifest.buckets.iter().map(|bucket| bucket.file).collect(),
         }
     }
@@ -66,8 +69,18 @@ impl Kept {
 
     /// Whether a start may need a file that has no live message now. `needed_to` is the last LSN in
     /// it, or that of the record that switched to it.
+    ///
+    /// Of the segments behind a checkpoint's own, those that hold nothing are needed too, as when
+    /// the first frame of one was torn: a replay that finds a segment missing cannot know what it
+    /// held. *(s6 torn, its successor in use, s6 given back, kill: the start from a checkpoint in
+    /// s5 would be refused.)*
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
-        let listed = self.all().any(|checkpoint| checkpoint.needs.contains(&id));
+        let is_behind = |checkpoint: &KeptCheckpoint| {
+            matches!(id, FileId::Segment(segment) if segment >= checkpoint.segment)
+        };
+        // From a checkpoint that a backup copies nothing is replayed here.
+        let listed = self.all().any(|checkpoint| checkpoint.needs.contains(&id))
+            || self.checkpoints.iter().any(is_behind);
         listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
     }
 
@@ -154,5 +167,14 @@ mod tests {
         kept.push(checkpoint(200, &[]));
         assert!(!kept.needs(segment(1), Lsn::new(100)));
         assert!(kept.needs(segment(1), Lsn::new(101)));
+    }
+
+    #[test]
+    fn a_segment_behind_a_checkpoint_is_kept_though_its_only_frame_was_torn() {
+        let mut kept = Kept::default();
+        kept.push(checkpoint(100, &[]));
+        kept.push(checkpoint(200, &[]));
+        assert!(kept.needs(segment(10), Lsn::new(0)), "a replay from segment 9 would miss it");
+        assert!(!kept.needs(segment(8), Lsn::new(0)));
     }
 }
