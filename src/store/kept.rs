@@ -75,10 +75,7 @@ impl Kept {
     /// held. *(s6 torn, its successor in use, s6 given back, kill: the start from a checkpoint in
     /// s5 would be refused.)*
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
-        let is_behind = |checkpoint: &KeptCheckpoint| match id {
-            FileId::Segment(segment) => segment >= checkpoint.segment,
-            FileId::Output(_) => false,
-        };
+        let is_behind = |checkpoint: &KeptCheckpoint| matches!(id, FileId::Segment(segment) if segment >= checkpoint.segment);
         // From a checkpoint that a backup copies nothing is replayed here.
         let listed = self.all().any(|checkpoint| checkpoint.needs.contains(&id))
             || self.checkpoints.iter().any(is_behind);
