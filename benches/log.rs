@@ -25,7 +25,11 @@ criterion_group!(benches, frames, starts);
 criterion_main!(benches);
 
 fn settings() -> Settings {
-    Settings { segment_bytes: SEGMENT_BYTES, lineage: Lineage(*b"a log of a bench") }
+    Settings {
+        segment_bytes: SEGMENT_BYTES,
+        lineage: Lineage(*b"a log of a bench"),
+        standby_count: 1,
+    }
 }
 
 /// A new log on a disk in memory.

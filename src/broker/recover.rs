@@ -20,6 +20,8 @@ use crate::{
 /// A replay takes a checkpoint after so many times the log after which a broker that serves does:
 /// a start that is killed again and again still comes to its end.
 const REPLAY_CHECKPOINT: u64 = 8;
+/// Prepared segments that wait behind the one that is written to.
+const STANDBY_COUNT: usize = 2;
 /// Entries of the state that a checkpoint takes at once.
 const SLICE_COUNT: usize = 4096;
 
@@ -51,7 +53,11 @@ pub(super) fn recover(
         tracing::warn!(path, %bad, "a checkpoint is damaged: an older one, or the log, is used");
     }
     let newest = good.first().map(|good| &good.manifest);
-    let log_settings = log::Settings { segment_bytes: settings.segment_bytes, lineage };
+    let log_settings = log::Settings {
+        segment_bytes: settings.segment_bytes,
+        lineage,
+        standby_count: STANDBY_COUNT,
+    };
     let from = newest.map(|manifest| manifest.position);
     let needed = newest.map(needed_segments).unwrap_or_default();
     let recovery = Recovery::open(&**disk, &log_settings, from, &needed)?;
@@ -66,7 +72,8 @@ pub(super) fn recover(
     let store_settings = store::Settings {
         tail_cache_bytes: settings.tail_cache_bytes,
         segment_bytes: settings.segment_bytes,
-        output_bytes: settings.segment_bytes,
+        // Frames and footer come on top, and a file is at most as long as the longest segment.
+        output_bytes: settings.segment_bytes / 4 * 3,
         pool_count_max: settings.pool_count_max,
     };
     let mut store = Store::new(store_settings, lineage);

@@ -31,9 +31,6 @@ use crate::{
 const SLICE_COUNT: usize = 2048;
 /// A checkpoint is due after so many times its own length of log, if that is more than asked for.
 const LENGTHS_OF_LOG: u64 = 10;
-/// A checkpoint is due too when dead files take so many times that much, as after a purge: it lets
-/// go of them, together with one more.
-const LENGTHS_OF_DEAD: u64 = 4;
 /// Checkpoints that are due for the sake of space come at most so often.
 const PRESSED_EVERY: Millis = Millis::from_secs(1);
 /// How long after a checkpoint or compaction failed the next is tried.
@@ -70,6 +67,8 @@ pub(super) struct Upkeep<W> {
     last_bytes: u64,
     /// When the last one began.
     began_at: Timestamp,
+    /// When it was last looked what further ones would let go of.
+    looked_at: Timestamp,
     retry_at: Option<Timestamp>,
     failed_count: u64,
     compaction: Compaction,
@@ -131,6 +130,7 @@ impl<W> Upkeep<W> {
             has_news: false,
             last_bytes: 0,
             began_at: Timestamp::ZERO,
+            looked_at: Timestamp::ZERO,
             retry_at: None,
             failed_count: 0,
             compaction: Compaction::Idle,
@@ -207,21 +207,22 @@ impl<W: Waiter> Owner<W> {
         upkeep.due.checkpoint || upkeep.log_bytes >= upkeep.due_after()
     }
 
-    /// Whether dead files take too much space: checkpoints let go of them, two one after the other.
-    fn is_pressed(&self, now: Timestamp) -> bool {
-        let upkeep = &self.upkeep;
-        if self.mode != Mode::Serving || upkeep.checkpoint.is_some() {
+    /// Whether a checkpoint is worth its length for the space that it lets go of, together with one
+    /// more: dead files that it is not the log behind it that needs.
+    fn is_pressed(&mut self, now: Timestamp) -> bool {
+        let upkeep = &mut self.upkeep;
+        let is_idle = self.mode == Mode::Serving && upkeep.checkpoint.is_none();
+        let due_at = upkeep.began_at.max(upkeep.looked_at).after(PRESSED_EVERY);
+        if !is_idle || now < due_at || self.store.dead_file_bytes() == 0 {
             return false;
         }
-        // The first check is the cheap one.
-        now >= upkeep.began_at.after(PRESSED_EVERY) && {
-            let dead = self.store.dead_file_bytes();
-            // What a backup keeps, no checkpoint lets go of.
-            let is_kept = self.store.pin_count() > 0;
-            let is_much = dead >= upkeep.due_after().saturating_mul(LENGTHS_OF_DEAD);
-            let is_much = is_much && !is_kept;
-            is_much || dead > 0 && self.is_disk_full()
+        upkeep.looked_at = now;
+        if self.is_disk_full() {
+            return true;
         }
+        let worth_it = self.upkeep.last_bytes.saturating_mul(LENGTHS_OF_LOG);
+        let freed = self.store.freed_by_checkpoints();
+        freed > 0 && freed >= worth_it.max(self.store.segment_bytes())
     }
 
     /// A frame was just handed out: everything is as it is at its end.
@@ -481,7 +482,8 @@ impl<W: Waiter> Owner<W> {
         let retry = if upkeep.due.checkpoint { upkeep.retry_at } else { None };
         let is_idle = upkeep.checkpoint.is_none() && self.mode == Mode::Serving;
         let has_dead = is_idle && self.store.dead_file_bytes() > 0;
-        let pressed = has_dead.then(|| upkeep.began_at.after(PRESSED_EVERY));
+        let looked_at = upkeep.began_at.max(upkeep.looked_at);
+        let pressed = has_dead.then(|| looked_at.after(PRESSED_EVERY));
         // Only if it can still come to that: what is dead was looked at when that time passed.
         let pressed = pressed.filter(|at| *at > self.state.now());
         [copy, plan, retry, pressed, self.store.next_unpin()].into_iter().flatten().min()

@@ -25,7 +25,7 @@ pub fn prove_end(
     frame: Draft,
     salt: u64,
 ) -> io::Result<Position> {
-    let settings = Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage };
+    let settings = Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage, standby_count: 1 };
     let segment = end.segment.next();
     let job = PrepareJob { header: blank_header(&settings, segment, salt), reuse: None };
     let prepared = job.run(disk)?;

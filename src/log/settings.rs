@@ -28,6 +28,9 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// The line of data directories that the log's files must be of.
     pub lineage: Lineage,
+    /// How many prepared segments wait behind the one that is written to: on a full disk what frees
+    /// space still has them (R23).
+    pub standby_count: usize,
 }
 
 impl Settings {

@@ -19,10 +19,6 @@ use super::{
     position::{Chain, Position},
 };
 
-/// How many prepared segments wait behind the one that is written to: on a full disk deletes and
-/// checkpoints still have them (R23).
-const STANDBY_COUNT: usize = 2;
-
 /// Appends frames.
 pub struct Writer {
     settings: Settings,
@@ -276,7 +272,7 @@ impl Writer {
 
     /// Whether a further segment should be prepared now.
     pub fn wants_segment(&self) -> bool {
-        let wanted = STANDBY_COUNT + usize::from(self.active.is_none());
+        let wanted = self.settings.standby_count + usize::from(self.active.is_none());
         !self.poisoned && !self.preparing && self.standby.len() < wanted
     }
 

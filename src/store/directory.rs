@@ -64,7 +64,7 @@ impl Directory {
         }
         // The log makes its directory behind this one, and then both durable.
         make_checkpoints_dir(&*disk)?;
-        let settings = Settings { segment_bytes, lineage: fresh.lineage };
+        let settings = Settings { segment_bytes, lineage: fresh.lineage, standby_count: 1 };
         log::create(&*disk, &settings, salts).map_err(|error| match error {
             LogError::ForeignFiles { .. } => StoreError::IdentityMissing,
             error => StoreError::Log(error),

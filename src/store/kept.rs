@@ -82,6 +82,11 @@ impl Kept {
         listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
     }
 
+    /// Whether a backup copies a file.
+    pub(super) fn is_pinned(&self, id: FileId) -> bool {
+        self.pins.iter().any(|pin| pin.checkpoint.needs.contains(&id))
+    }
+
     /// Whether a checkpoint counts, or is pinned.
     pub(super) fn has(&self, lsn: Lsn) -> bool {
         self.all().any(|checkpoint| checkpoint.lsn() == lsn)

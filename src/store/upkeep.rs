@@ -7,21 +7,17 @@ use roaring::RoaringTreemap;
 use super::{
     Store,
     checkpoint::{CheckpointDraft, ListedBucket, ListedFile, Manifest, Published},
-    compaction::{Compacted, CompactionPlan},
+    compaction::Compacted,
     files::StoredInfo,
     kept::KeptCheckpoint,
     places::Slot,
+    plan::is_written_to,
 };
 use crate::{
     disk::Disk,
     log::{FileId, Position, SegmentId},
     types::{CheckpointStatus, DeduplicationBucket, Lsn, Millis, OutputId, Record, Seq, Timestamp},
 };
-
-/// The most files that one compaction reads.
-const SOURCES_MAX: usize = 64;
-/// How often a message is copied in its life, unless an operator asks for more.
-const GENERATION_MAX: u8 = 3;
 
 /// Files to be taken away.
 #[derive(Debug, Default)]
@@ -127,9 +123,24 @@ impl Store {
         Unlink { paths: std::mem::take(&mut self.spare) }
     }
 
-    /// Bytes of files without a live message: what further checkpoints would let go of.
+    /// Bytes of files without a live message.
     pub fn dead_file_bytes(&self) -> u64 {
         self.files.dead_bytes
+    }
+
+    /// Bytes of dead files that are there only because a kept checkpoint lists them, or because the
+    /// older of the two lies before their end: two more checkpoints let go of them. What a backup
+    /// keeps is not among them.
+    pub fn freed_by_checkpoints(&self) -> u64 {
+        let newest = self.kept.newest().map(KeptCheckpoint::lsn).unwrap_or_default();
+        let is_behind = |info: &StoredInfo| info.live_count == 0 && info.needed_to <= newest;
+        let dead = self.files.by_id.iter().filter(|(_, info)| is_behind(info));
+        dead.filter(|(id, _)| !self.kept.is_pinned(**id)).map(|(_, info)| info.bytes).sum()
+    }
+
+    /// Size of the segments that are made now, in bytes.
+    pub fn segment_bytes(&self) -> u64 {
+        self.settings.segment_bytes
     }
 
     /// A dead segment for use again.
@@ -137,73 +148,12 @@ impl Store {
         self.pool.pop()
     }
 
-    /// What to copy next. Files older than the older checkpoint count: in younger ones messages
-    /// are still dying. `forced`: every file that is less than half live, else only if all of them
-    /// together are.
-    ///
-    /// `active` is the segment that is written to, which is never copied: it would get messages
-    /// behind those that were taken out of it, and the next start reads a segment in one run.
-    pub fn plan_compaction(
-        &mut self,
-        salt: u64,
-        forced: bool,
-        active: Option<SegmentId>,
-    ) -> Option<CompactionPlan> {
-        let settled_to = if forced {
-            self.kept.newest().map(KeptCheckpoint::lsn)?
-        } else {
-            self.kept.older().map(KeptCheckpoint::lsn)?
-        };
-        let is_settled = |id: &FileId, info: &StoredInfo| {
-            !is_written_to(*id, active) && info.live_count > 0 && info.needed_to <= settled_to
-        };
-        let settled = self.files.by_id.iter().filter(|(id, info)| is_settled(id, info));
-        let sums = settled
-            .clone()
-            .fold((0, 0), |(bytes, live), (_, info)| (bytes + info.bytes, live + info.live_bytes));
-        if !forced && sums.0 <= sums.1 * 2 + self.settings.segment_bytes {
-            return None;
-        }
-        let mut sparse: Vec<(&FileId, &StoredInfo)> = settled
-            .filter(|(_, info)| info.is_sparse() && !info.is_unfit)
-            .filter(|(_, info)| forced || info.generation < GENERATION_MAX)
-            .collect();
-        // The files that give back the most for what is copied come first.
-        sparse.sort_by_key(|(_, info)| info.live_bytes * 1024 / info.bytes.max(1));
-        let (mut bytes, mut generation) = (0, 0);
-        let mut sources = Vec::new();
-        for (id, info) in sparse {
-            if sources.len() == SOURCES_MAX || bytes + info.live_bytes > self.settings.output_bytes
-            {
-                break;
-            }
-            bytes += info.live_bytes;
-            generation = generation.max(info.generation);
-            sources.push(*id);
-        }
-        // One small output is not worth another.
-        let is_vain = matches!(sources[..], [FileId::Output(_)]) && !forced;
-        if sources.is_empty() || is_vain {
-            return None;
-        }
-        let output = self.next_output;
-        self.next_output = output.next();
-        let live = |id: FileId| {
-            let seqs = self.places.survivors(id).into_iter().map(|(seq, _)| seq.get());
-            let end = self.files.by_id.get(&id).map(|info| info.needed_to).unwrap_or_default();
-            (id, end, seqs.collect::<RoaringTreemap>())
-        };
-        let sources = sources.into_iter().map(live).collect();
-        let (lineage, generation) = (self.lineage, generation.saturating_add(1));
-        Some(CompactionPlan { output, lineage, salt, generation, sources })
-    }
-
     /// How much space to hold back for a full disk: two checkpoints of the current size and one
     /// compaction output, in bytes.
     pub fn reserve_bytes(&self) -> u64 {
         let checkpoint = self.kept.newest().map_or(0, |kept| kept.status.bytes);
         let checkpoint = checkpoint.max(self.settings.segment_bytes / 16);
-        (self.settings.output_bytes + 2 * checkpoint).next_multiple_of(self.settings.segment_bytes)
+        self.settings.output_bytes + 2 * checkpoint
     }
 
     /// A file could not be copied from: it is left as it is.
@@ -262,11 +212,6 @@ impl Store {
         }
         self.spare = spare;
     }
-}
-
-/// Whether a file is the segment that is written to, or behind it.
-fn is_written_to(id: FileId, active: Option<SegmentId>) -> bool {
-    matches!(id, FileId::Segment(segment) if active.is_some_and(|active| segment >= active))
 }
 
 fn key_buckets(

@@ -122,7 +122,7 @@ fn segment() -> (String, Dump, Settings) {
     let dump = Dump::read(&path);
     let lineage = Lineage(dump.bytes_of("segment.lineage"));
     let segment_bytes = dump.number("segment.bytes");
-    (path, dump, Settings { segment_bytes, lineage })
+    (path, dump, Settings { segment_bytes, lineage, standby_count: 1 })
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn small_log() -> TempDir {
 /// The small log, and if there is one more body, a third frame of a message with it.
 fn log_with(more: &'static [u8]) -> TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let settings = Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: Lineage([7; 16]) };
+    let settings =
+        Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: Lineage([7; 16]), standby_count: 1 };
     let mut writer = writer_in(dir.path(), &settings);
     let name = QueueName::parse("jobs").expect("a name");
     let settings = QueueSettings::default();
@@ -168,7 +169,8 @@ fn inspect_prints_one_object_a_record_for_programs() {
 #[test]
 fn inspect_shows_what_a_transact_holds_and_what_a_move_filters_by() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let settings = Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: Lineage([7; 16]) };
+    let settings =
+        Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: Lineage([7; 16]), standby_count: 1 };
     let mut writer = writer_in(dir.path(), &settings);
     let sending = Sending {
         priority: 9,

@@ -37,7 +37,8 @@ fn data() -> TempDir {
     let identity = Identity::new([1; 16], LINEAGE, [3; 32]);
     let directory = Directory::open(disk.clone(), SEGMENT_BYTES_MIN, identity, &mut salts());
     let _directory = directory.expect("a new directory");
-    let settings = Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: Lineage(LINEAGE) };
+    let settings =
+        Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: Lineage(LINEAGE), standby_count: 1 };
     let mut writer = start(&disk, &settings);
     let created = |queue, name: &str| {
         let name = QueueName::parse(name).expect("a name");

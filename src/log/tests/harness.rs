@@ -19,7 +19,7 @@ use crate::{
 pub(super) const LINEAGE: Lineage = Lineage(*b"a log for tests!");
 
 pub(super) fn settings() -> Settings {
-    Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: LINEAGE }
+    Settings { segment_bytes: SEGMENT_BYTES_MIN, lineage: LINEAGE, standby_count: 1 }
 }
 
 /// What one frame held, or holds.
