@@ -187,3 +187,13 @@ fn r18_the_ids_of_sends_stay_where_a_later_checkpoint_finds_them() {
     };
     assert_eq!(view.counts.ready, 1, "it was known");
 }
+
+#[test]
+fn of_a_file_that_is_partly_live_only_what_the_checkpoint_calls_live_is_there() {
+    let mut life = Life::begin();
+    life.send(4);
+    life.consume(1);
+    life.checkpoint();
+    let mut life = life.restart_on(&life.power_cut()).expect("it starts");
+    assert_eq!((life.count(), life.status().files.live_count), (3, 3));
+}

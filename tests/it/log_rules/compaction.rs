@@ -1,7 +1,7 @@
 //! Compaction outputs: when they count, and what is in them.
 
 use ledgerq::{
-    disk::sim::{Counter, Fault, Faults, Random, keep_all},
+    disk::sim::{Choice, Counter, EntryChange, Fault, Faults, Random, keep_all},
     log::SEGMENTS_DIR,
     types::Command,
 };
@@ -101,4 +101,24 @@ fn the_segment_that_is_written_to_is_never_compacted() {
     life.checkpoint();
     let mut life = life.restart_on(&life.power_cut()).expect("it starts");
     assert_eq!(life.take(2).len(), 2);
+}
+
+#[test]
+fn r5_an_output_still_has_its_name_when_what_it_replaced_is_gone() {
+    let mut life = Life::begin();
+    life.send(7);
+    life.consume(2);
+    // What a start has found is unlinked and not used again: that would sync the directory.
+    let mut life = life.restart_on(&life.disk.kill()).expect("it starts");
+    life.checkpoint();
+    assert_eq!(life.compact(), 5);
+    (0..3).for_each(|_| life.checkpoint());
+    let first = format!("{SEGMENTS_DIR}/{:020}.seg", 1);
+    assert!(!segments(&life.disk).contains(&first), "it is given back");
+    let disk = life.disk.crash(&mut |choice| match choice {
+        Choice::Entry(change) => matches!(change, EntryChange::Unlink { .. }),
+        _ => true,
+    });
+    let mut life = life.restart_on(&disk).expect("it starts");
+    assert_eq!(life.take(5).len(), 5);
 }
