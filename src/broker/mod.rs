@@ -5,6 +5,7 @@
 //! [`start`](mod@start) recovers one and `run` gives it threads;
 //! [`receipt`] seals leases into receipt handles and opens them.
 
+mod backup;
 mod batch;
 pub mod digest;
 mod execute;
@@ -17,8 +18,10 @@ mod parked;
 pub mod receipt;
 mod receive;
 mod recover;
+mod reserve;
 mod run;
 pub mod start;
+mod status;
 pub mod upkeep;
 
 pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};

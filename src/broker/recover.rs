@@ -3,20 +3,18 @@
 
 use std::{collections::BTreeSet, io, sync::Arc};
 
-use super::start::{Settings, StartError};
+use super::start::{Progress, Settings, StartError};
 use crate::{
     clock::Stopwatch,
     codec,
     disk::Disk,
-    log::{
-        self, FileId, FrameView, Position, Progress, Recovery, RecoveryReport, SegmentId, Writer,
-    },
+    log::{self, FileId, FrameView, Position, Recovery, RecoveryReport, SegmentId, Writer},
     state::{Restoring, State},
     store::{
         self, CHECKPOINTS_DIR, CheckpointOutcome, CheckpointTask, Directory, Found, Good,
         LoadReport, Manifest, Store, StoreError,
     },
-    types::{Lsn, Millis, Record, RecoveryStatus, Seq},
+    types::{Lsn, Millis, Record, RecoveryStatus, Seq, Summary},
 };
 
 /// A replay takes a checkpoint after so many times the log after which a broker that serves does:
@@ -73,7 +71,7 @@ pub(super) fn recover(
     };
     let mut store = Store::new(store_settings, lineage);
     let (state, loaded) = match newest {
-        Some(manifest) => load(settings, disk, manifest, &mut store)?,
+        Some(manifest) => load(settings, disk, manifest, &mut store, progress)?,
         None => (State::new(settings.state), LoadReport::default()),
     };
     status.summaries_count = loaded.summaries_count;
@@ -87,7 +85,11 @@ pub(super) fn recover(
     let mut replay = Replay { state, store, disk, unsaved: 0, checkpoint_after };
     let disk = directory.disk();
     let mut sink = |view: FrameView<'_>| replay.frame(&view);
-    let (log, report) = recovery.replay(&**disk, salts, &mut sink, progress)?;
+    let mut told = |at: log::Progress| {
+        let (done, total) = (at.segments_done, at.segments_total);
+        progress(Progress { step: "reading the log", done, total });
+    };
+    let (log, report) = recovery.replay(&**disk, salts, &mut sink, &mut told)?;
     let Replay { state, mut store, unsaved, .. } = replay;
     store.replay_ended(&report.segments, report.stray.clone());
     status.records_count = report.records_count;
@@ -112,6 +114,7 @@ fn load(
     disk: &Arc<dyn Disk>,
     manifest: &Manifest,
     store: &mut Store,
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<(State, LoadReport), StartError> {
     let lsn = manifest.position.lsn;
     let refused = |reason: String| StoreError::CheckpointRefused { lsn, reason };
@@ -122,7 +125,11 @@ fn load(
     store.read_buckets(&**disk, manifest, &mut |bucket| {
         restoring.bucket(bucket).map_err(|error| error.to_string())
     })?;
-    let report = store.load(disk, manifest, &mut |summary| restoring.message(summary))?;
+    let mut told = |done: usize, total: usize| {
+        progress(Progress { step: "reading the footers", done, total });
+    };
+    let mut keep = |summary: &Summary| restoring.message(summary);
+    let report = store.load(disk, manifest, &mut keep, &mut told)?;
     let state = restoring.finish().map_err(|error| refused(error.to_string()))?;
     if state.applied_lsn() != lsn {
         return Err(refused(format!("its state is that at LSN {}", state.applied_lsn())).into());

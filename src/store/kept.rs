@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::checkpoint::Manifest;
+use super::{checkpoint::Manifest, pins::Pin};
 use crate::{
     log::{FileId, SegmentId},
     types::{CheckpointStatus, Lsn},
@@ -13,7 +13,7 @@ use crate::{
 pub(super) struct KeptCheckpoint {
     pub(super) status: CheckpointStatus,
     /// The files that a start from it needs.
-    needs: BTreeSet<FileId>,
+    pub(super) needs: BTreeSet<FileId>,
     /// The segment that a replay from it begins in.
     segment: SegmentId,
     /// The checkpoints in whose files its deduplication ids lie.
@@ -24,6 +24,8 @@ pub(super) struct KeptCheckpoint {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     checkpoints: Vec<KeptCheckpoint>,
+    /// What backups keep beside them.
+    pub(super) pins: Vec<Pin>,
 }
 
 impl KeptCheckpoint {
@@ -73,17 +75,25 @@ impl Kept {
     /// held. *(s6 torn, its successor in use, s6 given back, kill: the start from a checkpoint in
     /// s5 would be refused.)*
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
-        let is_listed = |checkpoint: &KeptCheckpoint| {
-            let is_behind = matches!(id, FileId::Segment(segment) if segment >= checkpoint.segment);
-            is_behind || checkpoint.needs.contains(&id)
-        };
-        let listed = self.checkpoints.iter().any(is_listed);
+        let is_listed = |checkpoint: &KeptCheckpoint| checkpoint.needs.contains(&id);
+        let is_behind = |checkpoint: &KeptCheckpoint| matches!(id, FileId::Segment(segment) if segment >= checkpoint.segment);
+        let listed = self.all().any(is_listed) || self.checkpoints.iter().any(is_behind);
         listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
+    }
+
+    /// Whether a checkpoint counts, or is pinned.
+    pub(super) fn has(&self, lsn: Lsn) -> bool {
+        self.all().any(|checkpoint| checkpoint.lsn() == lsn)
     }
 
     /// Whether a kept checkpoint has its deduplication ids in the file of this one.
     pub(super) fn needs_buckets_of(&self, lsn: Lsn) -> bool {
-        self.checkpoints.iter().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+        self.all().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+    }
+
+    /// Those that count, and those that are pinned.
+    fn all(&self) -> impl Iterator<Item = &KeptCheckpoint> {
+        self.checkpoints.iter().chain(self.pins.iter().map(|pin| &pin.checkpoint))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, IoSlice},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -44,6 +45,14 @@ impl Disk for LiveDisk {
 
     fn rename(&self, _: &str, _: &str) -> io::Result<()> {
         refused()
+    }
+
+    fn link_from(&self, _: &Path, _: &str) -> io::Result<()> {
+        refused()
+    }
+
+    fn locate(&self, path: &str) -> PathBuf {
+        self.0.locate(path)
     }
 
     fn unlink(&self, _: &str) -> io::Result<()> {
