@@ -73,7 +73,7 @@ fn r21_a_message_that_died_during_a_compaction_stays_dead() {
     let mut life = Life::begin();
     life.send(7);
     let leases = life.take(7);
-    life.delete(leases[..1].to_vec());
+    life.delete(leases[..2].to_vec());
     life.broker.hold_background();
     let mut random = Random::new(1);
     let wanted = life.broker.submit(Command::Checkpoint);
@@ -84,8 +84,9 @@ fn r21_a_message_that_died_during_a_compaction_stays_dead() {
     life.broker.settle();
     // It has opened its files, and these die under it.
     life.broker.go_on(&mut random);
-    life.delete(leases[1..3].to_vec());
+    life.delete(leases[2..3].to_vec());
     while life.broker.go_on(&mut random) {}
+    assert_eq!(life.status().compaction.switched_count, 1, "one was under way");
     assert_eq!(life.count(), 4);
     assert_eq!(life.status().files.live_count, 4);
     let mut life = life.restart_on(&life.power_cut()).expect("it starts");
