@@ -42,6 +42,11 @@ impl KeptCheckpoint {
     pub(super) fn lsn(&self) -> Lsn {
         self.status.lsn
     }
+
+    /// Whether a replay from it looks for this file.
+    fn replays(&self, id: FileId) -> bool {
+        matches!(id, FileId::Segment(segment) if segment >= self.segment)
+    }
 }
 
 impl Kept {
@@ -75,10 +80,10 @@ impl Kept {
     /// held. *(s6 torn, its successor in use, s6 given back, kill: the start from a checkpoint in
     /// s5 would be refused.)*
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
-        let is_behind = |checkpoint: &KeptCheckpoint| matches!(id, FileId::Segment(segment) if segment >= checkpoint.segment);
         // From a checkpoint that a backup copies nothing is replayed here.
-        let listed = self.all().any(|checkpoint| checkpoint.needs.contains(&id))
-            || self.checkpoints.iter().any(is_behind);
+        let is_listed = |checkpoint: &KeptCheckpoint| checkpoint.needs.contains(&id);
+        let is_behind = |checkpoint: &KeptCheckpoint| checkpoint.replays(id);
+        let listed = self.all().any(is_listed) || self.checkpoints.iter().any(is_behind);
         listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
     }
 

@@ -6,6 +6,7 @@ mod compaction;
 mod segments;
 
 use ledgerq::{
+    broker::start::Settings,
     disk::{Access, Disk, SimDisk, sim::keep_none},
     log::SEGMENTS_DIR,
     store::CHECKPOINTS_DIR,
@@ -26,20 +27,27 @@ struct Life {
     clock: ToldClock,
     broker: SimBroker,
     starts_count: u64,
+    settings: Settings,
 }
 
 impl Life {
     fn begin() -> Self {
-        let mut life = Self::on(&SimDisk::new());
-        life.ask(create("jobs"));
-        life
+        Self::begin_with(small_settings())
     }
 
-    /// On what this disk holds.
-    fn on(disk: &SimDisk) -> Self {
-        let clock = ToldClock::new();
-        let broker = SimBroker::start(small_settings(), disk, &clock, 1).expect("it starts");
-        Self { disk: disk.clone(), clock, broker, starts_count: 1 }
+    /// One that takes a checkpoint only when asked, and keeps no dead segment for use again.
+    fn begin_tidy() -> Self {
+        let mut settings = Settings { pool_count_max: 0, ..small_settings() };
+        settings.owner.upkeep.checkpoint_bytes = 1 << 30;
+        Self::begin_with(settings)
+    }
+
+    fn begin_with(settings: Settings) -> Self {
+        let (disk, clock) = (SimDisk::new(), ToldClock::new());
+        let broker = SimBroker::start(settings, &disk, &clock, 1).expect("it starts");
+        let mut life = Self { disk, clock, broker, starts_count: 1, settings };
+        life.ask(create("jobs"));
+        life
     }
 
     fn ask(&mut self, command: Command) -> Reply {
@@ -104,9 +112,9 @@ impl Life {
     /// Another process on this disk, at the same time of day.
     fn restart_on(&self, disk: &SimDisk) -> Result<Self, String> {
         let (clock, starts_count) = (self.clock.clone(), self.starts_count + 1);
-        let broker = SimBroker::start(small_settings(), disk, &clock, starts_count);
+        let broker = SimBroker::start(self.settings, disk, &clock, starts_count);
         let broker = broker.map_err(|error| error.to_string())?;
-        Ok(Self { disk: disk.clone(), clock, broker, starts_count })
+        Ok(Self { disk: disk.clone(), clock, broker, starts_count, settings: self.settings })
     }
 }
 

@@ -5,13 +5,14 @@
 #     tests/mutants/run.sh r17 r18    those whose names begin so
 #
 # A patch begins with what it breaks and a line "Test: " with what cargo is to run. The copy lies in
-# target/mutants; everything is built in target, so that each mutant is one step from the one before.
+# target/mutants and is built there, so that each mutant is one step from the one before.
 # Ends with 1 if a mutant survived, or could not be made.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 root=$(pwd)
 tree=$root/target/mutants/tree
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}" RUST_BACKTRACE=0
+# Its own: cargo takes two copies of a package for one.
+export CARGO_TARGET_DIR=$root/target/mutants/target RUST_BACKTRACE=0
 [ $# -gt 0 ] || set -- ""
 survived=0
 

@@ -28,11 +28,11 @@ fn r16_a_checkpoint_is_published_only_behind_the_durable_lsn() {
 
 #[test]
 fn r17_files_go_only_once_the_checkpoint_that_lets_them_go_is_durable() {
-    let mut life = Life::begin();
-    life.send(7);
-    life.consume(7);
+    let mut life = Life::begin_tidy();
+    life.send(17);
+    life.consume(17);
     (0..3).for_each(|_| life.checkpoint());
-    assert!(life.status().files.reclaimed_count >= 1, "some are given back");
+    assert!(life.status().files.reclaimed_count >= 3, "more than are kept for use");
     // Names that were taken away are gone, those that were given are lost.
     let disk = life.disk.crash(&mut |choice| match choice {
         Choice::Entry(change) => matches!(change, EntryChange::Unlink { .. }),
@@ -66,6 +66,7 @@ fn r17_two_checkpoints_are_kept_and_the_older_is_enough() {
         let kept = checkpoints(&life.disk);
         assert!(kept.len() <= 2, "{kept:?}");
     }
+    assert_eq!(checkpoints(&life.disk).len(), 2, "each is enough");
     let disk = life.power_cut();
     let newest = checkpoints(&disk).pop().expect("there is one");
     for damaged in [true, false] {
@@ -83,15 +84,16 @@ fn r17_two_checkpoints_are_kept_and_the_older_is_enough() {
 
 #[test]
 fn r18_a_file_that_only_the_older_checkpoint_lists_survives_a_start_from_the_newer() {
-    let mut life = Life::begin();
-    life.send(7);
+    let mut life = Life::begin_tidy();
+    life.send(17);
     life.checkpoint();
     life.checkpoint();
     // The older lists the first segments, the newer does not.
-    life.consume(7);
+    life.consume(17);
     life.checkpoint();
-    let life = life.restart_on(&life.power_cut()).expect("it starts from the newer");
-    let disk = life.power_cut();
+    let life =
+        life.restart_on(&life.disk.crash(&mut keep_all())).expect("it starts from the newer");
+    let disk = life.disk.crash(&mut keep_all());
     damage(&disk, &checkpoints(&disk)[1]);
     let mut life = life.restart_on(&disk).expect("the older one is good, and not useless");
     assert_eq!(life.count(), 0);
@@ -99,12 +101,12 @@ fn r18_a_file_that_only_the_older_checkpoint_lists_survives_a_start_from_the_new
 
 #[test]
 fn r18_the_log_behind_the_older_checkpoint_is_kept_for_its_replay() {
-    let mut life = Life::begin();
+    let mut life = Life::begin_tidy();
     life.checkpoint();
-    life.send(7);
-    life.consume(7);
+    life.send(17);
+    life.consume(17);
     life.checkpoint();
-    let disk = life.power_cut();
+    let disk = life.disk.crash(&mut keep_all());
     damage(&disk, &checkpoints(&disk)[1]);
     let mut life = life.restart_on(&disk).expect("the log after the older one is there");
     assert_eq!(life.count(), 0);
@@ -186,4 +188,14 @@ fn r18_the_ids_of_sends_stay_where_a_later_checkpoint_finds_them() {
         panic!("no queue")
     };
     assert_eq!(view.counts.ready, 1, "it was known");
+}
+
+#[test]
+fn of_a_file_that_is_partly_live_only_what_the_checkpoint_calls_live_is_there() {
+    let mut life = Life::begin();
+    life.send(4);
+    life.consume(1);
+    life.checkpoint();
+    let mut life = life.restart_on(&life.power_cut()).expect("it starts");
+    assert_eq!((life.count(), life.status().files.live_count), (3, 3));
 }
