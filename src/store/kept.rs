@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::checkpoint::Manifest;
+use super::{checkpoint::Manifest, detail::Pin};
 use crate::{
     log::FileId,
     types::{CheckpointStatus, Lsn},
@@ -56,17 +56,28 @@ impl Kept {
         self.checkpoints.get(before_last)
     }
 
-    /// Up to where the log is needed by nothing: the LSN of the older checkpoint. With fewer than
-    /// two, a start may have to begin from the log's first record, and everything is needed.
-    pub(super) fn let_go_to(&self) -> Lsn {
-        self.older().map(KeptCheckpoint::lsn).unwrap_or_default()
-    }
-
     /// Whether a start may need a file that has no live message now. `needed_to` is the last LSN in
     /// it, or that of the record that switched to it.
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
-        let listed = self.checkpoints.iter().any(|checkpoint| checkpoint.needs.contains(&id));
-        listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
+        self.pins(id, needed_to).next().is_some()
+    }
+
+    /// Why a start may need a file, beside messages that are there now: nothing if it does not.
+    /// With fewer than two checkpoints one may have to read the log from its first record.
+    pub(super) fn pins(&self, id: FileId, needed_to: Lsn) -> impl Iterator<Item = Pin> + use<> {
+        let is_listed = |kept: Option<&KeptCheckpoint>| kept.is_some_and(|k| k.needs.contains(&id));
+        let is_behind = self.older().is_some_and(|older| needed_to > older.lsn());
+        let behind = match id {
+            FileId::Segment(_) => Pin::LogAfterOlder,
+            FileId::Output(_) => Pin::SwitchRecord,
+        };
+        let pins = [
+            (is_listed(self.newest()), Pin::NewestCheckpoint),
+            (is_listed(self.older()), Pin::OlderCheckpoint),
+            (is_behind, behind),
+            (self.older().is_none(), Pin::TooFewCheckpoints),
+        ];
+        pins.into_iter().filter(|(holds, _)| *holds).map(|(_, pin)| pin)
     }
 
     /// Whether a kept checkpoint has its deduplication ids in the file of this one.

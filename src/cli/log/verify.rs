@@ -166,7 +166,12 @@ fn meaning(kind: FindingKind) -> (&'static str, &'static str) {
             ("torn", "normal: a write that a crash cut off; it was never acknowledged")
         }
         FindingKind::Harmless => ("harmless", "nothing is lost by it"),
-        FindingKind::OtherFile => ("other_file", "it is left alone, or removed by a start"),
+        FindingKind::NotNeeded => ("not_needed", "no message that is there is lost by it"),
+        FindingKind::DamagedCheckpoint => {
+            ("damaged_checkpoint", "nothing is lost by it if a start goes on without it")
+        }
+        FindingKind::Stray => ("stray", "the broker removes it, or uses it again"),
+        FindingKind::OtherFile => ("other_file", "it is not the broker's and is left alone"),
     }
 }
 
