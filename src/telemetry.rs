@@ -43,6 +43,17 @@ impl Progress {
         Self { what, bar, tenths_told: 0 }
     }
 
+    /// From now on something else is counted.
+    pub fn step_to(&mut self, what: &'static str) {
+        if self.what == what {
+            return;
+        }
+        (self.what, self.tenths_told) = (what, 0);
+        if let Some(bar) = &self.bar {
+            bar.set_message(what);
+        }
+    }
+
     /// So much of the total is done, in bytes or whatever there is to count.
     pub fn report(&mut self, done: u64, total: u64) {
         if let Some(bar) = &self.bar {

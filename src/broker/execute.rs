@@ -49,6 +49,7 @@ impl<W: Waiter> Owner<W> {
             Command::Browse(browse) => self.browse(waiter?, &browse),
             Command::Checkpoint => self.ask_checkpoint(waiter),
             Command::Compact => self.ask_compaction(waiter),
+            Command::BeginBackup { hold } => self.ask_backup(waiter?, hold),
             Command::Move { task, messages, looked_to, more } => {
                 self.moved(task, messages, looked_to, more);
             }
@@ -75,7 +76,9 @@ impl<W: Waiter> Owner<W> {
             | Command::ListMoves { .. }
             | Command::GetStatus
             | Command::Checkpoint
-            | Command::Compact => 0,
+            | Command::Compact
+            | Command::BeginBackup { .. }
+            | Command::EndBackup { .. } => 0,
             Command::CreateQueue { queue, settings } | Command::UpdateQueue { queue, settings } => {
                 let words = self.words_bytes(queue, settings);
                 self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX + words)
@@ -180,12 +183,14 @@ impl<W: Waiter> Owner<W> {
                 Ok(Reply::Moves(self.state.move_tasks(source.as_ref(), count_max)))
             }
             Command::CancelMove { task } => self.cancel_move(task),
+            Command::EndBackup { backup } => self.end_backup(backup),
             Command::GetStatus => Ok(Reply::Status(Box::new(self.status()))),
             Command::Receive { .. }
             | Command::Browse(_)
             | Command::Move { .. }
             | Command::Checkpoint
-            | Command::Compact => {
+            | Command::Compact
+            | Command::BeginBackup { .. } => {
                 unreachable!("these are carried out by themselves")
             }
         }

@@ -1,5 +1,10 @@
 //! What the api calls: one method for each command, and what answers need on their way out.
 
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
 use bytes::Bytes;
 
 use super::{
@@ -11,10 +16,10 @@ use crate::{
     codec,
     store::{BodyError, BodyRef},
     types::{
-        Attribute, Browse, Browsed, CancelOutcome, CheckpointStatus, Command, DeleteMode,
-        DeleteOutcome, Envelope, LeaseRef, Leased, Lineage, MessageId, Millis, MoveSpec,
-        MoveTaskView, Payload, QueueName, QueueView, ReceiveOptions, Rejection, Reply, SendEntry,
-        Sent, Seq, SettingsPatch, Status, Step, StepOutcome, TaskId, Timestamp,
+        Attribute, BackupId, BackupPlan, Browse, Browsed, CancelOutcome, CheckpointStatus, Command,
+        DeleteMode, DeleteOutcome, Envelope, LeaseRef, Leased, Lineage, MessageId, Millis,
+        MoveSpec, MoveTaskView, Payload, QueueName, QueueView, ReceiveOptions, Rejection, Reply,
+        SendEntry, Sent, Seq, SettingsPatch, Status, Step, StepOutcome, TaskId, Timestamp,
     },
 };
 
@@ -27,6 +32,8 @@ pub struct Handle {
     mailbox: Mailbox,
     receipts: Receipts,
     lineage: Lineage,
+    /// Where the files of a backup lie.
+    data_dir: Arc<Path>,
 }
 
 /// What a receive brought. Unless it is claimed, dropping it returns the leases.
@@ -65,7 +72,13 @@ type Outcomes<T> = Vec<Result<T, Rejection>>;
 impl Handle {
     /// A handle that puts requests into `mailbox`.
     pub fn new(mailbox: Mailbox, receipts: Receipts, lineage: Lineage) -> Self {
-        Self { mailbox, receipts, lineage }
+        Self { mailbox, receipts, lineage, data_dir: PathBuf::new().into() }
+    }
+
+    /// The same, of a broker whose files lie in `data_dir`.
+    #[must_use]
+    pub fn with_data_dir(self, data_dir: PathBuf) -> Self {
+        Self { data_dir: data_dir.into(), ..self }
     }
 
     /// Makes a queue; the same again with the same settings is a success.
@@ -135,9 +148,10 @@ impl Handle {
         wait: Option<Millis>,
     ) -> Result<Delivery, Rejection> {
         let command = Command::Receive { queue, options, wait };
-        let (Answer { reply, bodies }, unclaimed) = self.mailbox.ask(command).await?;
+        let (Answer { reply, mut bodies }, unclaimed) = self.mailbox.ask(command).await?;
         match reply? {
             Reply::Received(leased) => {
+                BodyRef::read_together(&mut bodies);
                 let pairs = leased.into_iter().zip(bodies);
                 let messages = pairs.map(|(leased, body)| Received { leased, body }).collect();
                 Ok(Delivery { messages, unclaimed })
@@ -285,6 +299,24 @@ impl Handle {
             Reply::Compacted { copied_count } => Ok(copied_count),
             other => unreachable!("a compaction was answered with {other:?}"),
         }
+    }
+
+    /// Begins a backup and waits until its files can be copied.
+    pub async fn begin_backup(&self, hold: Millis) -> Result<BackupPlan, Rejection> {
+        match self.ask(Command::BeginBackup { hold }).await? {
+            Reply::BackupBegun(plan) => Ok(*plan),
+            other => unreachable!("a backup was answered with {other:?}"),
+        }
+    }
+
+    /// Ends a backup: its files are let go of.
+    pub async fn end_backup(&self, backup: BackupId) -> Result<(), Rejection> {
+        self.ask(Command::EndBackup { backup }).await.map(|_| ())
+    }
+
+    /// Where the broker's files lie, as an absolute path.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     /// Tells the owner that time may have passed, as after a test clock was moved.

@@ -35,6 +35,8 @@ pub enum Event<W> {
     Checkpointed(io::Result<CheckpointOutcome>),
     /// The compaction's task that was handed out has run.
     Compacted(Result<CompactionOutcome, CompactionError>),
+    /// The reserve's task that was handed out has run: how many bytes are held back.
+    Reserved(io::Result<u64>),
     /// Time may have passed.
     Woken,
     /// Take no more requests, answer the long polls, make everything durable.

@@ -7,6 +7,7 @@
 //! [`receipt`] seals leases into receipt handles and opens them.
 
 mod audit;
+mod backup;
 mod batch;
 pub mod digest;
 mod execute;
@@ -19,8 +20,10 @@ mod parked;
 pub mod receipt;
 mod receive;
 mod recover;
+mod reserve;
 mod run;
 pub mod start;
+mod status;
 pub mod upkeep;
 
 pub use audit::{Audit, audit};

@@ -20,16 +20,18 @@ use std::{
 
 use super::{
     Answer, Event, Held, Request, Waiter,
+    backup::Backups,
     batch::{Batch, Sealed},
     mover::{MoveRead, Mover},
     parked::Parked,
+    reserve::Reserve,
     upkeep::{self, Upkeep},
 };
 use crate::{
     entropy::Entropy,
     log::{Appended, LogError, PrepareJob, SealJob, SyncReport, WriteJob, Writer},
     state::State,
-    store::{CheckpointTask, CompactionError, CompactionTask, Store, Unlink},
+    store::{CheckpointTask, CompactionError, CompactionTask, ReserveTask, Store, Unlink},
     types::{Lsn, Millis, QueueId, Record, RecoveryStatus, Rejection, Reply, Seq, Timestamp},
 };
 
@@ -64,6 +66,10 @@ pub enum Effect<W> {
     Compact(CompactionTask),
     /// Take files away in the background.
     Unlink(Unlink),
+    /// Run the task in the background. Then [`Event::Reserved`].
+    Reserve(ReserveTask),
+    /// The reserve for a full disk could not be made; it is tried again later.
+    ReserveFailed(io::Error),
     /// A checkpoint could not be taken: it is skipped, the next is tried later.
     CheckpointFailed(io::Error),
     /// A compaction could not be done: everything stays where it is.
@@ -99,10 +105,10 @@ pub struct Owner<W> {
     synced_at: Timestamp,
     /// Why no segment could be prepared, told at the next flush, and when to try again.
     prepare_failed: Option<io::Error>,
-    prepare_again_at: Option<Timestamp>,
+    pub(super) prepare_again_at: Option<Timestamp>,
     seal_failed: Option<io::Error>,
     /// Footers that are being written.
-    seals_under_way: u32,
+    pub(super) seals_under_way: u32,
     report: Option<Result<SyncReport, LogError>>,
     pub(super) mode: Mode,
     /// Queues at which polls may be served that were not yet, for want of room in the batch.
@@ -111,8 +117,11 @@ pub struct Owner<W> {
     /// How far each move task is.
     pub(super) mover: Mover,
     pub(super) upkeep: Upkeep<W>,
+    pub(super) backups: Backups<W>,
     pub(super) checkpoint_failed: Option<io::Error>,
     pub(super) compaction_failed: Option<CompactionError>,
+    pub(super) reserve: Reserve,
+    pub(super) reserve_failed: Option<io::Error>,
     /// Messages that are gone, on their way to the store.
     gone: Vec<Seq>,
 }
@@ -161,8 +170,11 @@ impl<W: Waiter> Owner<W> {
             garbage_left: false,
             mover: Mover::default(),
             upkeep: Upkeep::new(settings.upkeep),
+            backups: Backups::default(),
             checkpoint_failed: None,
             compaction_failed: None,
+            reserve: Reserve::new(),
+            reserve_failed: None,
             gone: Vec::new(),
         }
     }
@@ -212,6 +224,7 @@ impl<W: Waiter> Owner<W> {
             }
             Event::Checkpointed(outcome) => self.checkpoint_went_on(now, outcome),
             Event::Compacted(outcome) => self.compaction_went_on(now, outcome),
+            Event::Reserved(outcome) => self.reserved(now, outcome),
             Event::Woken => {}
             Event::Drain => self.mode = self.mode.max(Mode::Draining),
         }
@@ -230,9 +243,11 @@ impl<W: Waiter> Owner<W> {
         self.go_on_moving(now, effects);
         self.prove_when_idle(now);
         self.make_frame_for_checkpoint(now);
+        self.make_frame_for_backup(now);
         self.hand_out(effects);
         self.background_jobs(now, effects);
         self.go_on_with_upkeep(now, effects);
+        self.go_on_with_reserve(now, effects);
         self.hand_out(effects);
         self.garbage_left = self.state.collect_garbage();
         self.tell_gone();
@@ -358,6 +373,7 @@ impl<W: Waiter> Owner<W> {
         effects.extend(self.seal_failed.take().map(Effect::Unsealed));
         effects.extend(self.checkpoint_failed.take().map(Effect::CheckpointFailed));
         effects.extend(self.compaction_failed.take().map(Effect::CompactionFailed));
+        effects.extend(self.reserve_failed.take().map(Effect::ReserveFailed));
     }
 
     fn hand_out(&mut self, effects: &mut Vec<Effect<W>>) {
@@ -373,7 +389,9 @@ impl<W: Waiter> Owner<W> {
         }
         let Sealed { draft, first_seq, payloads, held } = self.batch.seal();
         let is_tick = draft.tick;
+        let end = self.log.position();
         let Appended { job, place } = self.log.append(draft);
+        self.backups.framed(end, place.segment);
         self.store.written(&place, first_seq, payloads);
         self.tell_gone();
         self.write_under_way = true;
@@ -399,7 +417,8 @@ impl<W: Waiter> Owner<W> {
     }
 
     /// What a start found: how it went, and how much of the log it had to replay.
-    pub fn recovered(&mut self, recovery: RecoveryStatus) {
+    pub fn recovered(&mut self, recovery: RecoveryStatus, reserved_bytes: u64) {
+        self.reserve.found(reserved_bytes);
         self.upkeep.recovery = recovery;
         self.upkeep.replayed(recovery.frames_bytes);
     }
@@ -425,6 +444,7 @@ impl<W: Waiter> Owner<W> {
         }
         while let Some(job) = self.log.seal() {
             self.seals_under_way += 1;
+            self.backups.sealing(job.segment());
             effects.push(Effect::Seal(job));
         }
     }

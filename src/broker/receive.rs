@@ -64,6 +64,9 @@ impl<W: Waiter> Owner<W> {
     }
 
     fn deliver(&mut self, waiter: W, (queue, seqs): &Taken) {
+        if let Some(last) = seqs.last() {
+            self.store.hint(*last);
+        }
         let bodies = seqs.iter().map(|seq| self.body(*seq)).collect();
         let leased = |seq: &Seq| {
             let leased = self.state.leased(*queue, *seq);

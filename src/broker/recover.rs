@@ -3,20 +3,18 @@
 
 use std::{collections::BTreeSet, io, sync::Arc};
 
-use super::start::{Settings, StartError};
+use super::start::{Progress, Settings, StartError};
 use crate::{
     clock::Stopwatch,
     codec,
     disk::Disk,
-    log::{
-        self, FileId, FrameView, Position, Progress, Recovery, RecoveryReport, SegmentId, Writer,
-    },
+    log::{self, FileId, FrameView, Position, Recovery, RecoveryReport, SegmentId, Writer},
     state::{Restoring, State},
     store::{
         self, CHECKPOINTS_DIR, CheckpointOutcome, CheckpointTask, Directory, Found, Good,
         LoadReport, Manifest, Store, StoreError,
     },
-    types::{Lineage, Lsn, Millis, Record, RecoveryStatus, Seq},
+    types::{Lineage, Lsn, Millis, Record, RecoveryStatus, Seq, Summary},
 };
 
 /// A replay takes a checkpoint after so many times the log after which a broker that serves does:
@@ -47,13 +45,13 @@ pub(super) fn recover(
         path: CHECKPOINTS_DIR.to_owned(),
         source,
     })?;
-    let Loaded { state, store, recovery, mut status } = open(settings, disk, lineage)?;
+    let Loaded { state, store, recovery, mut status } = open(settings, disk, lineage, progress)?;
 
     let watch = Stopwatch::start();
     let checkpoint_after = settings.owner.upkeep.checkpoint_bytes.saturating_mul(REPLAY_CHECKPOINT);
     let mut replay = Replay::new(state, store, disk, checkpoint_after);
     let mut sink = |view: FrameView<'_>| replay.frame(&view);
-    let (log, report) = recovery.replay(&**disk, salts, &mut sink, progress)?;
+    let (log, report) = recovery.replay(&**disk, salts, &mut sink, &mut told_of(progress))?;
     let Replay { state, mut store, unsaved, .. } = replay;
     store.replay_ended(&report.segments, report.stray.clone());
     status.records_count = report.records_count;
@@ -71,7 +69,12 @@ struct Loaded {
 }
 
 /// Finds the newest good checkpoint and loads it. Makes durable what is there, and changes nothing.
-fn open(settings: &Settings, disk: &Arc<dyn Disk>, lineage: Lineage) -> Result<Loaded, StartError> {
+fn open(
+    settings: &Settings,
+    disk: &Arc<dyn Disk>,
+    lineage: Lineage,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Loaded, StartError> {
     let watch = Stopwatch::start();
     let Found { good, damaged, spare } = store::find(&**disk, lineage)?;
     for (path, bad) in &damaged {
@@ -98,7 +101,7 @@ fn open(settings: &Settings, disk: &Arc<dyn Disk>, lineage: Lineage) -> Result<L
     };
     let mut store = Store::new(store_settings, lineage);
     let (state, loaded) = match newest {
-        Some(manifest) => load(settings, disk, manifest, &mut store)?,
+        Some(manifest) => load(settings, disk, manifest, &mut store, progress)?,
         None => (State::new(settings.state), LoadReport::default()),
     };
     status.summaries_count = loaded.summaries_count;
@@ -126,13 +129,21 @@ pub fn examine(
     lineage: Lineage,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Examined, StartError> {
-    let Loaded { state, store, recovery, .. } = open(settings, disk, lineage)?;
+    let Loaded { state, store, recovery, .. } = open(settings, disk, lineage, progress)?;
     let mut replay = Replay::new(state, store, disk, u64::MAX);
     let mut sink = |view: FrameView<'_>| replay.frame(&view);
-    let report = recovery.examine(&mut sink, progress)?;
+    let report = recovery.examine(&mut sink, &mut told_of(progress))?;
     let Replay { state, mut store, .. } = replay;
     store.replay_ended(&report.segments, report.stray.clone());
     Ok(Examined { state, store, report })
+}
+
+/// The progress of a replay as that of a start.
+fn told_of(progress: &mut dyn FnMut(Progress)) -> impl FnMut(log::Progress) {
+    |at| {
+        let (done, total) = (at.segments_done, at.segments_total);
+        progress(Progress { step: "reading the log", done, total });
+    }
 }
 
 /// The segments before its own that a checkpoint needs.
@@ -151,6 +162,7 @@ fn load(
     disk: &Arc<dyn Disk>,
     manifest: &Manifest,
     store: &mut Store,
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<(State, LoadReport), StartError> {
     let lsn = manifest.position.lsn;
     let refused = |reason: String| StoreError::CheckpointRefused { lsn, reason };
@@ -161,7 +173,11 @@ fn load(
     store.read_buckets(&**disk, manifest, &mut |bucket| {
         restoring.bucket(bucket).map_err(|error| error.to_string())
     })?;
-    let report = store.load(disk, manifest, &mut |summary| restoring.message(summary))?;
+    let mut told = |done: usize, total: usize| {
+        progress(Progress { step: "reading the footers", done, total });
+    };
+    let mut keep = |summary: &Summary| restoring.message(summary);
+    let report = store.load(disk, manifest, &mut keep, &mut told)?;
     let state = restoring.finish().map_err(|error| refused(error.to_string()))?;
     if state.applied_lsn() != lsn {
         return Err(refused(format!("its state is that at LSN {}", state.applied_lsn())).into());

@@ -19,7 +19,7 @@ use crate::{
     clock::{BrokerClock, Stopwatch},
     disk::Disk,
     log::{LogError, PrepareJob, SealJob, WriteJob},
-    store::{CheckpointTask, CompactionTask, Directory, Unlink},
+    store::{CheckpointTask, CompactionTask, Directory, ReserveTask, Unlink},
     types::Rejection,
 };
 
@@ -61,6 +61,7 @@ enum Maintenance {
     Checkpoint(CheckpointTask),
     Compact(CompactionTask),
     Unlink(Unlink),
+    Reserve(ReserveTask),
 }
 
 impl Broker {
@@ -71,7 +72,8 @@ impl Broker {
         let (mailbox, events_out) = Mailbox::new(limits);
         let events = mailbox.events();
         let receipts = Receipts::new(&identity.receipt_key);
-        let handle = Handle::new(mailbox, receipts, identity.lineage);
+        let handle = Handle::new(mailbox, receipts, identity.lineage)
+            .with_data_dir(directory.disk().locate(""));
 
         let (writes, writes_out) = mpsc::channel();
         let (background, background_out) = mpsc::channel();
@@ -210,6 +212,10 @@ impl OwnerThread {
             }
             Effect::Compact(task) => self.hand_to(&self.maintenance, Maintenance::Compact(task)),
             Effect::Unlink(unlink) => self.hand_to(&self.maintenance, Maintenance::Unlink(unlink)),
+            Effect::Reserve(task) => self.hand_to(&self.maintenance, Maintenance::Reserve(task)),
+            Effect::ReserveFailed(cause) => {
+                warn!(%cause, "cannot hold space back for a full disk; it is tried again later");
+            }
             Effect::CheckpointFailed(cause) => {
                 warn!(%cause, "cannot take a checkpoint; it is tried again later");
             }
@@ -318,6 +324,7 @@ fn maintain(
         let event = match task {
             Maintenance::Checkpoint(task) => Event::Checkpointed(task.run(disk)),
             Maintenance::Compact(task) => Event::Compacted(task.run(disk)),
+            Maintenance::Reserve(task) => Event::Reserved(task.run(disk)),
             Maintenance::Unlink(unlink) => {
                 unlink.run(disk);
                 continue;

@@ -10,9 +10,9 @@ use crate::{
     clock::{BrokerClock, Clock, Stopwatch},
     disk::Disk,
     entropy::Entropy,
-    log::{LogError, Progress, RecoveryReport},
+    log::{LogError, RecoveryReport},
     state::{self, State},
-    store::{Directory, Identity, StoreError},
+    store::{self, Directory, Identity, StoreError},
     types::{Lsn, Millis, Record, RecoveryStatus, Timestamp},
 };
 
@@ -34,6 +34,17 @@ pub struct Settings {
     pub owner: owner::Settings,
     /// The operator agrees with the wall clock, however far it is past the last logged time.
     pub accept_clock: bool,
+}
+
+/// How far a start is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done, in words.
+    pub step: &'static str,
+    /// How many files are done.
+    pub done: usize,
+    /// Of how many.
+    pub total: usize,
 }
 
 /// Why a broker did not start.
@@ -81,8 +92,8 @@ pub fn start<W: Waiter>(
     mut entropy: Box<dyn Entropy>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Started<W>, StartError> {
-    let fresh = fresh_identity(&mut *entropy);
     let mut salts = || entropy.next();
+    let fresh = Identity::random(&mut salts);
     let directory = Directory::open(disk, settings.segment_bytes, fresh, &mut salts)?;
     let recovered = recover(&settings, &directory, &mut salts, progress)?;
     let Recovered { state, store, log, report, status } = recovered;
@@ -92,21 +103,12 @@ pub fn start<W: Waiter>(
     let last_now = (report.next_lsn > Lsn::new(1)).then(|| state.now());
     let hold = retention_record(&settings, &state, last_now, now);
     let mut owner = Owner::new(settings.owner, state, store, log, entropy);
-    owner.recovered(status);
+    let reserved_bytes = store::reserved_bytes(&**directory.disk()).unwrap_or_default();
+    owner.recovered(status, reserved_bytes);
     owner.begin(now, hold);
     run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
     Ok(Started { owner, clock, directory, report, status, retention_held })
-}
-
-fn fresh_identity(entropy: &mut dyn Entropy) -> Identity {
-    let mut bytes = [0; 64];
-    for chunk in bytes.chunks_mut(8) {
-        chunk.copy_from_slice(&entropy.next().to_le_bytes());
-    }
-    let part = |from: usize| std::array::from_fn(|at| bytes[from + at]);
-    let key = std::array::from_fn(|at| bytes[32 + at]);
-    Identity::new(part(0), part(16), key)
 }
 
 /// What the first frame says about retention, beside the time.
@@ -163,6 +165,10 @@ fn run_until_durable<W: Waiter>(
                     owner.step(now, Event::Compacted(outcome));
                 }
                 Effect::Unlink(unlink) => unlink.run(&**directory.disk()),
+                Effect::Reserve(task) => {
+                    let outcome = task.run(&**directory.disk());
+                    owner.step(now, Event::Reserved(outcome));
+                }
                 Effect::ReadForMove(read) => {
                     let request = Request { command: read.run(), waiter: None };
                     owner.step(now, Event::Request(request));
@@ -176,6 +182,7 @@ fn run_until_durable<W: Waiter>(
                     tracing::warn!(%cause, "cannot take a checkpoint; it is tried again later");
                 }
                 Effect::CompactionFailed(_)
+                | Effect::ReserveFailed(_)
                 | Effect::Unsealed(_)
                 | Effect::Release(_)
                 | Effect::Synced(_)

@@ -22,7 +22,7 @@ use crate::{
         CompactionOutcome, CompactionTask, Compactor, Store,
     },
     types::{
-        CheckpointStatus, CompactionStatus, Lsn, Millis, RecoveryStatus, Rejection, Reply, Status,
+        CheckpointStatus, CompactionStatus, Lsn, Millis, RecoveryStatus, Rejection, Reply,
         Timestamp,
     },
 };
@@ -31,6 +31,11 @@ use crate::{
 const SLICE_COUNT: usize = 2048;
 /// A checkpoint is due after so many times its own length of log, if that is more than asked for.
 const LENGTHS_OF_LOG: u64 = 10;
+/// A checkpoint is due too when dead files take so many times that much, as after a purge: it lets
+/// go of them, together with one more.
+const LENGTHS_OF_DEAD: u64 = 4;
+/// Checkpoints that are due for the sake of space come at most so often.
+const PRESSED_EVERY: Millis = Millis::from_secs(1);
 /// How long after a checkpoint or compaction failed the next is tried.
 const RETRY: Millis = Millis::from_secs(10);
 
@@ -63,6 +68,8 @@ pub(super) struct Upkeep<W> {
     has_news: bool,
     /// Length of the last one, in bytes.
     last_bytes: u64,
+    /// When the last one began.
+    began_at: Timestamp,
     retry_at: Option<Timestamp>,
     failed_count: u64,
     compaction: Compaction,
@@ -123,6 +130,7 @@ impl<W> Upkeep<W> {
             log_bytes: 0,
             has_news: false,
             last_bytes: 0,
+            began_at: Timestamp::ZERO,
             retry_at: None,
             failed_count: 0,
             compaction: Compaction::Idle,
@@ -185,15 +193,35 @@ impl<W: Waiter> Owner<W> {
         self.upkeep.compacting_for.extend(waiter);
     }
 
+    /// Files may have become free.
+    pub(super) fn ask_reclaim(&mut self) {
+        self.upkeep.due.reclaim = true;
+    }
+
     /// Whether a checkpoint is to begin with the next frame.
     fn wants_checkpoint(&self, now: Timestamp) -> bool {
         let upkeep = &self.upkeep;
         if upkeep.checkpoint.is_some() || upkeep.retry_at.is_some_and(|at| now < at) {
             return false;
         }
-        // With no space left, what is dead must be let go soon: by two checkpoints.
-        let pressed = self.is_disk_full() && upkeep.log_bytes >= self.log.frame_bytes_max();
-        upkeep.due.checkpoint || upkeep.log_bytes >= upkeep.due_after() || pressed
+        upkeep.due.checkpoint || upkeep.log_bytes >= upkeep.due_after()
+    }
+
+    /// Whether dead files take too much space: checkpoints let go of them, two one after the other.
+    fn is_pressed(&self, now: Timestamp) -> bool {
+        let upkeep = &self.upkeep;
+        if self.mode != Mode::Serving || upkeep.checkpoint.is_some() {
+            return false;
+        }
+        // The first check is the cheap one.
+        now >= upkeep.began_at.after(PRESSED_EVERY) && {
+            let dead = self.store.dead_file_bytes();
+            // What a backup keeps, no checkpoint lets go of.
+            let is_kept = self.store.pin_count() > 0;
+            let is_much = dead >= upkeep.due_after().saturating_mul(LENGTHS_OF_DEAD);
+            let is_much = is_much && !is_kept;
+            is_much || dead > 0 && self.is_disk_full()
+        }
     }
 
     /// A frame was just handed out: everything is as it is at its end.
@@ -211,8 +239,10 @@ impl<W: Waiter> Owner<W> {
         let pause_us_max = micros(&pause);
         self.upkeep.due.checkpoint = false;
         self.upkeep.waiting = std::mem::take(&mut self.upkeep.asked);
+        self.upkeep.began_at = at;
         self.upkeep.log_bytes = 0;
         self.upkeep.has_news = false;
+        self.begin_backup(position);
         let stage = Stage::Working;
         self.upkeep.checkpoint = Some(Checkpoint { position, began_at: at, pause_us_max, stage });
         effects.push(Effect::Checkpoint(CheckpointTask::Begin(Box::new(draft))));
@@ -241,19 +271,24 @@ impl<W: Waiter> Owner<W> {
                 self.upkeep.due.reclaim = true;
                 let status = self.store.checkpoints().0.unwrap_or_default();
                 self.answer_checkpoint(now, &Ok(status));
+                self.pin_for_backup(now);
             }
             Ok(CheckpointOutcome::Abandoned) => self.upkeep.checkpoint = None,
             Err(error) => {
                 self.state.cancel_image();
                 self.upkeep.checkpoint = None;
                 self.upkeep.failed_count += 1;
+                let soon = self.reserve.failed(&error);
                 self.upkeep.retry_at = Some(now.after(RETRY));
+                self.upkeep.due.checkpoint |= soon;
                 // What it would have held is still to be held by the next.
                 self.upkeep.has_news = true;
                 let reason = error.to_string();
                 self.checkpoint_failed = Some(error);
                 let what = "checkpoint";
-                self.answer_checkpoint(now, &Err(Rejection::MaintenanceFailed { what, reason }));
+                let failed = Rejection::MaintenanceFailed { what, reason };
+                self.answer_checkpoint(now, &Err(failed.clone()));
+                self.refuse_backup(now, &failed);
             }
         }
     }
@@ -270,12 +305,15 @@ impl<W: Waiter> Owner<W> {
     pub(super) fn go_on_with_upkeep(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
         self.go_on_with_checkpoint(effects);
         self.go_on_with_compaction(now, effects);
+        self.go_on_with_backup(now);
         if self.upkeep.due.reclaim {
             self.upkeep.due.reclaim = false;
             let unlink = self.store.reclaim(self.log.active_segment());
             if !unlink.is_empty() {
                 effects.push(Effect::Unlink(unlink));
             }
+            // A dead segment can be used again even where there is no space for a new one.
+            self.prepare_again_at = self.prepare_again_at.map(|_| now);
         }
     }
 
@@ -318,7 +356,9 @@ impl<W: Waiter> Owner<W> {
                 match &error {
                     // Another plan leaves the file out.
                     CompactionError::Source { file, .. } => self.store.mark_unfit(*file),
-                    CompactionError::Output(_) => self.upkeep.due.plan = false,
+                    CompactionError::Output(error) => {
+                        self.upkeep.due.plan = self.reserve.failed(error);
+                    }
                 }
                 self.upkeep.status.failed_count += 1;
                 self.upkeep.compact_at = now.after(RETRY);
@@ -400,6 +440,23 @@ impl<W: Waiter> Owner<W> {
         self.store.switched(compacted, lsn);
     }
 
+    /// There is space again: what failed for want of it is tried at once.
+    pub(super) fn retry_upkeep(&mut self) {
+        self.upkeep.retry_at = None;
+        self.upkeep.compact_at = Timestamp::ZERO;
+    }
+
+    /// Whether a checkpoint is under way, and how many have failed.
+    pub(super) fn checkpoints_status(&self) -> (bool, u64) {
+        (self.upkeep.checkpoint.is_some(), self.upkeep.failed_count)
+    }
+
+    /// What the compactor did.
+    pub(super) fn compaction_status(&self) -> CompactionStatus {
+        let under_way = !matches!(self.upkeep.compaction, Compaction::Idle);
+        CompactionStatus { under_way, ..self.upkeep.status }
+    }
+
     /// A checkpoint that is wanted begins with a frame; an idle broker makes one. A broker that
     /// ends wants a last one, so that its next start has nothing to replay.
     pub(super) fn make_frame_for_checkpoint(&mut self, now: Timestamp) {
@@ -407,6 +464,7 @@ impl<W: Waiter> Owner<W> {
         if self.mode == Mode::Draining && !self.upkeep.is_done() && self.upkeep.is_idle() {
             self.upkeep.due.checkpoint = true;
         }
+        self.upkeep.due.checkpoint |= self.is_pressed(now);
         if self.upkeep.due.checkpoint && is_idle && self.wants_checkpoint(now) {
             self.pass_time(now);
             self.commit(&crate::types::Record::Tick);
@@ -420,34 +478,12 @@ impl<W: Waiter> Owner<W> {
         let plans = upkeep.due.plan && matches!(upkeep.compaction, Compaction::Idle);
         let plan = (plans && self.mode == Mode::Serving).then_some(upkeep.compact_at);
         let retry = if upkeep.due.checkpoint { upkeep.retry_at } else { None };
-        [copy, plan, retry].into_iter().flatten().min()
-    }
-
-    /// How the broker is.
-    pub(super) fn status(&self) -> Status {
-        let (checkpoint, checkpoint_before) = self.store.checkpoints();
-        let mut files = self.store.files_status();
-        files.standby_count = self.log.standby_count() as u64;
-        Status {
-            now: self.state.now(),
-            applied_lsn: self.state.applied_lsn(),
-            durable_lsn: self.log.durable_lsn(),
-            next_seq: self.state.next_seq(),
-            queue_count: self.state.queue_count(),
-            disk_full: self.is_disk_full(),
-            retention_held: self.state.retention_held(),
-            files,
-            written: self.store.written_status(),
-            checkpoint,
-            checkpoint_before,
-            checkpoint_under_way: self.upkeep.checkpoint.is_some(),
-            checkpoints_failed: self.upkeep.failed_count,
-            compaction: CompactionStatus {
-                under_way: !matches!(self.upkeep.compaction, Compaction::Idle),
-                ..self.upkeep.status
-            },
-            recovery: self.upkeep.recovery,
-        }
+        let is_idle = upkeep.checkpoint.is_none() && self.mode == Mode::Serving;
+        let has_dead = is_idle && self.store.dead_file_bytes() > 0;
+        let pressed = has_dead.then(|| upkeep.began_at.after(PRESSED_EVERY));
+        // Only if it can still come to that: what is dead was looked at when that time passed.
+        let pressed = pressed.filter(|at| *at > self.state.now());
+        [copy, plan, retry, pressed, self.store.next_unpin()].into_iter().flatten().min()
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) entries: Vec<v1::SendEntry>,
     /// Whether it has done nothing yet that there were figures of.
     pub(super) is_new: bool,
+    /// Backups that were ended.
+    pub(super) ended: Vec<u64>,
 }
 
 /// A server of one connection's life; cloned, it is the same.

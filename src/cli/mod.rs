@@ -5,6 +5,7 @@
 //! error. [`exit`] has the codes.
 
 pub mod attribute;
+mod backup;
 mod clock;
 mod delete;
 pub mod exit;
@@ -17,6 +18,7 @@ mod peek;
 mod queue;
 mod receive;
 mod redrive;
+mod restore;
 mod send;
 mod serve;
 mod signals;
@@ -100,6 +102,11 @@ enum Command {
     Checkpoint,
     /// Copy the live messages out of files that are mostly dead now, and wait until it is done
     Compact,
+    /// Copy the broker's files while it serves
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::BackupArgs),
+    /// Make a new data directory from a backup
+    Restore(restore::RestoreArgs),
     /// Let time pass on a broker that was started with --test-clock
     #[command(subcommand)]
     Clock(clock::ClockCommand),
@@ -124,6 +131,8 @@ pub fn main() -> ExitCode {
         Command::Status => with_server(&cli.global, status::run),
         Command::Checkpoint => with_server(&cli.global, status::checkpoint),
         Command::Compact => with_server(&cli.global, status::compact),
+        Command::Backup(args) => with_server(&cli.global, |to| backup::run(args, to)),
+        Command::Restore(args) => restore::run(&args, &mut Output::stdout(cli.global.json)),
         Command::Clock(command) => with_server(&cli.global, |to| clock::run(command, to)),
         Command::Log(command) => log::run(&command, &mut Output::stdout(cli.global.json)),
     };

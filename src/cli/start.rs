@@ -107,9 +107,10 @@ async fn recover(config: &Config, clocks: Clocks, gate: Gate) -> Result<Broker, 
     let recovered = tokio::task::spawn_blocking(move || {
         let watch = Stopwatch::start();
         let mut bar = telemetry::Progress::new("reading the log");
-        let mut progress = |at: crate::log::Progress| {
-            let (done, total) = (at.segments_done, at.segments_total);
-            gate.recovering(format!("{done} of {total} segments read"));
+        let mut progress = |at: start::Progress| {
+            let start::Progress { step, done, total } = at;
+            gate.recovering(format!("{step}: {done} of {total} files"));
+            bar.step_to(step);
             bar.report(done as u64, total as u64);
         };
         let clock: Arc<dyn Clock> = match clocks.test {

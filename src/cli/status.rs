@@ -74,6 +74,9 @@ fn rows(status: &Status) -> Vec<Row> {
     let before = status.checkpoint_before.as_ref();
     rows.push(row("the one before", before.map_or_else(none, |it| described(it, now))));
     rows.push(row("checkpoints", checkpoints(status)));
+    if status.backups_under_way > 0 {
+        rows.push(row("backups", format!("{} under way", status.backups_under_way)));
+    }
     rows.push(row("compaction", compaction(&status.compaction)));
     rows.extend(recovery(&status.recovery));
     rows

@@ -5,12 +5,21 @@ use std::time::Duration;
 use super::{ANSWER_TIMEOUT, Client, Error, Repeat, convert};
 use crate::{
     proto::v1,
-    types::{CheckpointStatus, Status},
+    types::{BackupId, BackupPlan, CheckpointStatus, Millis, Status},
 };
 
 /// How long a checkpoint or a compaction may take: it is written at the pace of the disk, or at the
 /// rate that is set.
 pub const MAINTENANCE_TIMEOUT: Duration = Duration::from_hours(6);
+
+/// A backup that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// The data directory, on the server's machine.
+    pub data_dir: String,
+    /// What to copy from it.
+    pub plan: BackupPlan,
+}
 
 impl Client {
     /// Tells how the broker is.
@@ -43,5 +52,28 @@ impl Client {
         })
         .await
         .map(|answer| answer.copied_count)
+    }
+
+    /// Begins a backup whose files are kept for so long, if that is given, or until it is ended;
+    /// tells of them once they can be copied.
+    pub async fn begin_backup(&self, hold: Option<Millis>) -> Result<Backup, Error> {
+        let hold = hold.map(convert::duration);
+        let question = v1::BeginBackupRequest { hold };
+        let answer = self
+            .ask(Repeat::IfNotDone, MAINTENANCE_TIMEOUT, question, |mut to, request| async move {
+                to.admin.begin_backup(request).await
+            })
+            .await?;
+        convert::backup(answer)
+    }
+
+    /// Ends a backup; a success if its files were kept until now.
+    pub async fn end_backup(&self, id: BackupId) -> Result<(), Error> {
+        let question = v1::EndBackupRequest { backup_id: id.get() };
+        self.ask(Repeat::IfNotDone, ANSWER_TIMEOUT, question, |mut to, request| async move {
+            to.admin.end_backup(request).await
+        })
+        .await
+        .map(|_| ())
     }
 }

@@ -40,7 +40,7 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
-pub use admin::MAINTENANCE_TIMEOUT;
+pub use admin::{Backup, MAINTENANCE_TIMEOUT};
 pub use error::{Error, Refusal};
 pub use looks::{MessageState, PeekOptions, PeekPage, Peeked};
 pub use messages::{

@@ -43,6 +43,7 @@ on_both_disks! {
     what_is_missing_is_not_found
     a_rename_replaces
     a_rename_crosses_directories
+    a_link_is_another_name_of_the_same_file
     an_open_file_outlives_its_name
     a_reader_cannot_write
     a_lock_excludes_until_it_is_dropped
@@ -216,6 +217,23 @@ fn a_rename_crosses_directories(disk: &dyn Disk) {
     assert_eq!(kind(disk.open("a", Access::Read)), Some(ErrorKind::NotFound));
 }
 
+fn a_link_is_another_name_of_the_same_file(disk: &dyn Disk) {
+    disk.create_dir("d").expect("the name is free");
+    let file = make(disk, "a", b"1");
+    disk.link_from(&disk.locate("a"), "d/b").expect("the name is free");
+    assert_eq!(file.link_count().expect("the file is open"), 2);
+    write_all_at(&*file, 0, &mut [IoSlice::new(b"2")]).expect("there is space");
+    assert_eq!(contents(disk, "d/b"), b"2");
+    assert_eq!(kind(disk.link_from(&disk.locate("a"), "d/b")), Some(ErrorKind::AlreadyExists));
+    assert_eq!(kind(disk.link_from(&disk.locate("c"), "e")), Some(ErrorKind::NotFound));
+    assert_eq!(kind(disk.link_from(&disk.locate("a"), "e/b")), Some(ErrorKind::NotFound));
+    disk.rename("a", "d/b").expect("two names of one file");
+    assert_eq!(contents(disk, "a"), b"2", "such a rename does nothing");
+    disk.unlink("a").expect("the file is there");
+    assert_eq!(file.link_count().expect("the file is open"), 1);
+    assert_eq!(contents(disk, "d/b"), b"2");
+}
+
 fn an_open_file_outlives_its_name(disk: &dyn Disk) {
     let file = make(disk, "a", b"first");
     assert_eq!(file.link_count().expect("the file is open"), 1);
@@ -262,7 +280,7 @@ fn random_step(disk: &dyn Disk, random: &mut Random) -> String {
     let offset = random.below(3000) as u64;
     let bytes = vec![random.next_u64().to_le_bytes()[0]; random.below(2000)];
     let open = |access| disk.open(path, access);
-    let outcome = match random.below(10) {
+    let outcome = match random.below(11) {
         0 => disk.create(path).map(|_| "created".to_owned()),
         1 => disk.rename(path, other).map(|()| "renamed".to_owned()),
         2 => disk.unlink(path).map(|()| "unlinked".to_owned()),
@@ -275,7 +293,8 @@ fn random_step(disk: &dyn Disk, random: &mut Random) -> String {
             file.drop_cache()?;
             Ok(format!("{} {}", file.len()?, file.link_count()?))
         }),
-        8 => disk.sync_dir(["", "d", "e"][random.below(3)]).map(|()| "synced".to_owned()),
+        8 => disk.link_from(&disk.locate(path), other).map(|()| "linked".to_owned()),
+        9 => disk.sync_dir(["", "d", "e"][random.below(3)]).map(|()| "synced".to_owned()),
         _ => open(Access::ReadWrite).and_then(|file| {
             write_all_at(&*file, offset, &mut [IoSlice::new(&bytes)])?;
             Ok("written".to_owned())

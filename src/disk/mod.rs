@@ -23,6 +23,7 @@ pub use sim::SimDisk;
 
 use std::{
     io::{self, IoSlice},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -40,6 +41,14 @@ pub trait Disk: Send + Sync + 'static {
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>>;
     /// Gives a file another name, in place of a file that had it.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Gives a file of this file system another name, here: one that is not taken. `from` is what
+    /// [`Disk::locate`] of the disk that it is on says. `CrossesDevices` if it is on another file
+    /// system.
+    ///
+    /// Nothing may write to a file that has two names (R4 of the log's rules).
+    fn link_from(&self, from: &Path, path: &str) -> io::Result<()>;
+    /// Where a file or the directory itself, `""`, lies for the system.
+    fn locate(&self, path: &str) -> PathBuf;
     /// Takes a name away from a file.
     fn unlink(&self, path: &str) -> io::Result<()>;
     /// Makes the entries of a directory durable. The data directory itself is `""`.

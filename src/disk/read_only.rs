@@ -6,6 +6,7 @@
 
 use std::{
     io::{self, IoSlice},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -72,6 +73,14 @@ impl Disk for ReadOnly {
 
     fn unlink(&self, _: &str) -> io::Result<()> {
         refused()
+    }
+
+    fn link_from(&self, _: &Path, _: &str) -> io::Result<()> {
+        refused()
+    }
+
+    fn locate(&self, path: &str) -> PathBuf {
+        self.disk.locate(path)
     }
 
     fn sync_dir(&self, _: &str) -> io::Result<()> {

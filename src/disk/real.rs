@@ -127,6 +127,16 @@ impl Disk for RealDisk {
         fs::rename(self.path(from), self.path(to))
     }
 
+    fn link_from(&self, from: &Path, path: &str) -> io::Result<()> {
+        fs::hard_link(from, self.path(path))
+    }
+
+    fn locate(&self, path: &str) -> PathBuf {
+        let path = self.path(path);
+        // Only a process whose own directory is gone has no absolute paths.
+        std::path::absolute(&path).unwrap_or(path)
+    }
+
     fn unlink(&self, path: &str) -> io::Result<()> {
         fs::remove_file(self.path(path))
     }

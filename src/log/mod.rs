@@ -33,6 +33,7 @@ mod judge;
 mod le;
 mod output;
 mod position;
+mod prove;
 mod recover;
 mod replay;
 mod report;
@@ -56,6 +57,7 @@ pub use header::FORMAT_VERSION;
 pub use jobs::{PrepareJob, Prepared, SealJob, WriteJob};
 pub use output::{FinishedOutput, OUTPUT_BYTES_MAX, OutputWriter};
 pub use position::{BodyPlace, FramePlace, Position};
+pub use prove::prove_end;
 pub use recover::{Recovery, recover};
 pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, SegmentInfo, Sink, TornTail};
 pub use settings::{

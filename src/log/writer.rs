@@ -19,8 +19,9 @@ use super::{
     position::{Chain, Position},
 };
 
-/// How many prepared segments wait behind the one that is written to.
-const STANDBY_COUNT: usize = 1;
+/// How many prepared segments wait behind the one that is written to: on a full disk deletes and
+/// checkpoints still have them (R23).
+const STANDBY_COUNT: usize = 2;
 
 /// Appends frames.
 pub struct Writer {

@@ -10,6 +10,7 @@ use super::{
     State,
     attempts::Attempt,
     garbage::{Garbage, Maps},
+    lanes::Lanes,
     moves::MoveTask,
     queue::Queue,
     touched::{Phase, Touched},
@@ -199,6 +200,10 @@ impl Queue {
             modified_at: self.modified_at,
             purged_at: self.purged_at,
             purged_below: self.purged_below,
+            prefers_returned: match &self.lanes {
+                Lanes::Standard(tenants) => tenants.prefers_returned(),
+                Lanes::Fifo(_) => false,
+            },
             sends_paused: self.sends_paused,
             receives_paused: self.receives_paused,
         }

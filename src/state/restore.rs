@@ -223,6 +223,9 @@ impl Restoring {
         queue.modified_at = image.modified_at;
         queue.purged_at = image.purged_at;
         queue.purged_below = image.purged_below;
+        if let Lanes::Standard(tenants) = &mut queue.lanes {
+            tenants.prefer_returned(image.prefers_returned);
+        }
         queue.sends_paused = image.sends_paused;
         queue.receives_paused = image.receives_paused;
         state.names.insert(queue.name.clone(), id);

@@ -30,6 +30,8 @@ pub enum BodyRef {
     Cached(Payload),
     /// Bytes to be read.
     Stored(Place),
+    /// Bytes that were read and not yet checked.
+    Read(Place, Bytes),
 }
 
 /// Why one payload cannot be served. The rest of the broker goes on.
@@ -67,6 +69,7 @@ impl BodyRef {
     pub fn read_cached(&self) -> Option<Result<(Envelope, Bytes), BodyError>> {
         match self {
             Self::Cached(payload) => Some(cached(payload)),
+            Self::Read(place, bytes) => Some(check(place, bytes)),
             Self::Stored(place) => {
                 let mut buffer = BytesMut::zeroed(place.length as usize);
                 match place.file.read_cached_at(place.offset, &mut buffer) {
@@ -81,8 +84,11 @@ impl BodyRef {
     pub fn payload(&self) -> Result<Payload, BodyError> {
         match self {
             Self::Cached(payload) => Ok(payload.clone()),
-            Self::Stored(place) => {
-                let bytes = read_stored(place)?;
+            Self::Stored(place) | Self::Read(place, _) => {
+                let bytes = match self {
+                    Self::Read(_, bytes) => bytes.clone(),
+                    _ => read_stored(place)?,
+                };
                 let (envelope, body) = check(place, &bytes)?;
                 let head = bytes.slice(..bytes.len() - body.len());
                 let attributes = envelope.attributes.iter().map(Attribute::bytes);
@@ -96,7 +102,52 @@ impl BodyRef {
     pub fn read(&self) -> Result<(Envelope, Bytes), BodyError> {
         match self {
             Self::Cached(payload) => cached(payload),
+            Self::Read(place, bytes) => check(place, bytes),
             Self::Stored(place) => check(place, &read_stored(place)?),
+        }
+    }
+
+    /// Reads payloads that lie one behind the other by one call for all of them, as far as that
+    /// needs no wait for the device: those of one receive were often sent by one request.
+    pub fn read_together(bodies: &mut [Self]) {
+        let mut from = 0;
+        while from < bodies.len() {
+            let count = adjacent(&bodies[from..]);
+            if count > 1 {
+                read_run(&mut bodies[from..from + count]);
+            }
+            from += count;
+        }
+    }
+}
+
+/// How many of these payloads, the first at least, lie one behind the other.
+fn adjacent(bodies: &[BodyRef]) -> usize {
+    let follows = |pair: &[BodyRef]| match pair {
+        [BodyRef::Stored(one), BodyRef::Stored(next)] => {
+            Arc::ptr_eq(&one.file, &next.file) && one.offset + u64::from(one.length) == next.offset
+        }
+        _ => false,
+    };
+    1 + bodies.windows(2).take_while(|pair| follows(pair)).count()
+}
+
+fn read_run(bodies: &mut [BodyRef]) {
+    let length = |body: &BodyRef| match body {
+        BodyRef::Stored(place) => place.length as usize,
+        BodyRef::Cached(_) | BodyRef::Read(..) => 0,
+    };
+    let BodyRef::Stored(first) = &bodies[0] else { return };
+    let mut buffer = BytesMut::zeroed(bodies.iter().map(length).sum());
+    match first.file.read_cached_at(first.offset, &mut buffer) {
+        Ok(read) if read == buffer.len() => {}
+        Ok(_) | Err(_) => return,
+    }
+    let mut bytes = buffer.freeze();
+    for body in bodies {
+        let part = bytes.split_to(length(body));
+        if let BodyRef::Stored(place) = body {
+            *body = BodyRef::Read(place.clone(), part);
         }
     }
 }

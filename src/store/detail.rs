@@ -10,7 +10,7 @@ use crate::{
 
 /// Why a file is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pin {
+pub enum KeptBy {
     /// Messages in it are there.
     LiveMessages,
     /// Messages in it were there at the newest checkpoint, or the log goes on in it from there.
@@ -41,15 +41,15 @@ pub struct FileDetail {
     /// Their payloads, in bytes.
     pub live_bytes: u64,
     /// What keeps it; nothing if the broker gives it back.
-    pub pins: Vec<Pin>,
+    pub kept_by: Vec<KeptBy>,
 }
 
 impl Store {
     /// All files that the store knows, segments first.
     pub fn file_details(&self) -> Vec<FileDetail> {
         let detail = |(id, info): (&FileId, &super::StoredInfo)| {
-            let live = (info.live_count > 0).then_some(Pin::LiveMessages);
-            let pins = live.into_iter().chain(self.kept.pins(*id, info.needed_to));
+            let live = (info.live_count > 0).then_some(KeptBy::LiveMessages);
+            let kept_by = live.into_iter().chain(self.kept.kept_by(*id, info.needed_to));
             FileDetail {
                 id: *id,
                 bytes: info.bytes,
@@ -57,7 +57,7 @@ impl Store {
                 needed_to: info.needed_to,
                 live_count: info.live_count,
                 live_bytes: info.live_bytes,
-                pins: pins.collect(),
+                kept_by: kept_by.collect(),
             }
         };
         self.files.by_id.iter().map(detail).collect()

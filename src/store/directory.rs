@@ -6,7 +6,10 @@
 
 use std::{io, io::IoSlice, sync::Arc};
 
-use super::{CHECKPOINTS_DIR, Identity, StoreError};
+use super::{
+    CHECKPOINTS_DIR, Identity, StoreError,
+    backup::{BACKUP, BACKUP_UNFINISHED, RESTORING},
+};
 use crate::{
     disk::{self, Access, Disk},
     log::{self, LogError, SEGMENTS_DIR, SegmentId, Settings},
@@ -34,8 +37,16 @@ impl Directory {
         fresh: Identity,
         salts: &mut dyn FnMut() -> u64,
     ) -> Result<Self, StoreError> {
+        let names = disk.list("").map_err(StoreError::io("list", "the data directory"))?;
+        if names.iter().any(|name| name == BACKUP || name == BACKUP_UNFINISHED) {
+            // Not even a lock is put into somebody's backup.
+            return Err(StoreError::IsBackup);
+        }
         let lock = lock(&*disk)?;
         let names = disk.list("").map_err(StoreError::io("list", "the data directory"))?;
+        if names.iter().any(|name| name == RESTORING) {
+            return Err(StoreError::RestoreUnfinished);
+        }
         let has_segments = has_segments(&*disk)?;
         if names.iter().any(|name| name == IDENTITY) {
             make_checkpoints_dir(&*disk)?;
@@ -92,7 +103,7 @@ fn make_checkpoints_dir(disk: &dyn Disk) -> Result<(), StoreError> {
     disk.create_dir(CHECKPOINTS_DIR).map_err(StoreError::io("create", CHECKPOINTS_DIR))
 }
 
-fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, StoreError> {
+pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, StoreError> {
     disk.lock(LOCK).map_err(|source| match source.kind() {
         io::ErrorKind::WouldBlock => StoreError::Locked,
         _ => StoreError::Io { operation: "lock", path: LOCK.to_owned(), source },
@@ -118,14 +129,27 @@ fn read(disk: &dyn Disk) -> Result<Vec<u8>, StoreError> {
 }
 
 fn publish(disk: &dyn Disk, identity: &Identity) -> Result<(), StoreError> {
-    let failed = || StoreError::io("write", IDENTITY);
     match disk.unlink(IDENTITY_TEMPORARY) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(StoreError::io("write", IDENTITY)(error));
+        }
         _ => {}
     }
-    let file = disk.create(IDENTITY_TEMPORARY).map_err(failed())?;
+    write(disk, IDENTITY_TEMPORARY, identity)?;
+    name(disk, IDENTITY_TEMPORARY)
+}
+
+/// Writes an identity that does not have its name yet.
+pub(super) fn write(disk: &dyn Disk, path: &str, identity: &Identity) -> Result<(), StoreError> {
+    let failed = || StoreError::io("write", path);
+    let file = disk.create(path).map_err(failed())?;
     disk::write_all_at(&*file, 0, &mut [IoSlice::new(&identity.encode())]).map_err(failed())?;
-    file.sync_all().map_err(failed())?;
-    disk.rename(IDENTITY_TEMPORARY, IDENTITY).map_err(failed())?;
+    file.sync_all().map_err(failed())
+}
+
+/// Gives an identity its name: the directory is whole from now on (R1).
+pub(super) fn name(disk: &dyn Disk, path: &str) -> Result<(), StoreError> {
+    let failed = || StoreError::io("write", IDENTITY);
+    disk.rename(path, IDENTITY).map_err(failed())?;
     disk.sync_dir("").map_err(failed())
 }

@@ -60,6 +60,18 @@ pub enum StoreError {
         /// One of them.
         file: String,
     },
+    /// The directory is a backup.
+    #[error(
+        "the directory is a backup, and not one to serve from: `ledgerq restore --from` it \
+         `--data-dir` a new directory"
+    )]
+    IsBackup,
+    /// A backup was being restored into the directory.
+    #[error(
+        "a restore into the data directory was interrupted: remove the directory, and run `ledgerq \
+         restore` again"
+    )]
+    RestoreUnfinished,
     /// A checkpoint is of a later program.
     #[error(
         "{path} has format version {version}, which this program does not know; nothing was \

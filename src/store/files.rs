@@ -33,6 +33,8 @@ pub(super) struct StoredInfo {
 #[derive(Default)]
 pub(super) struct Files {
     pub(super) by_id: BTreeMap<FileId, StoredInfo>,
+    /// Length of those without a live message, in bytes.
+    pub(super) dead_bytes: u64,
 }
 
 impl StoredInfo {
@@ -57,9 +59,28 @@ impl StoredInfo {
 }
 
 impl Files {
+    /// A file is there from now on, without a live message so far.
+    pub(super) fn insert(&mut self, id: FileId, info: StoredInfo) {
+        self.remove(id);
+        self.dead_bytes += info.bytes;
+        self.by_id.insert(id, info);
+    }
+
+    /// A file is not there any more.
+    pub(super) fn remove(&mut self, id: FileId) -> Option<StoredInfo> {
+        let info = self.by_id.remove(&id)?;
+        if info.live_count == 0 {
+            self.dead_bytes -= info.bytes;
+        }
+        Some(info)
+    }
+
     /// A payload of a live message is in this file from now on.
     pub(super) fn came(&mut self, id: FileId, length: u64) {
         if let Some(info) = self.by_id.get_mut(&id) {
+            if info.live_count == 0 {
+                self.dead_bytes -= info.bytes;
+            }
             info.live_count += 1;
             info.live_bytes += length;
             info.payload_bytes += length;
@@ -71,6 +92,9 @@ impl Files {
         if let Some(info) = self.by_id.get_mut(&id) {
             info.live_count -= 1;
             info.live_bytes -= u64::from(length);
+            if info.live_count == 0 {
+                self.dead_bytes += info.bytes;
+            }
         }
     }
 

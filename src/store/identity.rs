@@ -29,6 +29,17 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The identity of a new directory.
+    pub fn random(random: &mut dyn FnMut() -> u64) -> Self {
+        let mut bytes = [0; 64];
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&random().to_le_bytes());
+        }
+        let part = |from: usize| std::array::from_fn(|at| bytes[from + at]);
+        let key = std::array::from_fn(|at| bytes[32 + at]);
+        Self::new(part(0), part(16), key)
+    }
+
     /// The identity of a new directory, from random bytes.
     pub fn new(uuid: [u8; 16], lineage: [u8; 16], receipt_key: [u8; 32]) -> Self {
         Self { uuid, lineage: Lineage(lineage), receipt_key }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{checkpoint::Manifest, detail::Pin};
+use super::{checkpoint::Manifest, detail::KeptBy, pins::Pin};
 use crate::{
     log::FileId,
     types::{CheckpointStatus, Lsn},
@@ -13,7 +13,7 @@ use crate::{
 pub(super) struct KeptCheckpoint {
     pub(super) status: CheckpointStatus,
     /// The files that a start from it needs.
-    needs: BTreeSet<FileId>,
+    pub(super) needs: BTreeSet<FileId>,
     /// The checkpoints in whose files its deduplication ids lie.
     pub(super) bucket_files: BTreeSet<Lsn>,
 }
@@ -22,6 +22,8 @@ pub(super) struct KeptCheckpoint {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     checkpoints: Vec<KeptCheckpoint>,
+    /// What backups keep beside them.
+    pub(super) pins: Vec<Pin>,
 }
 
 impl KeptCheckpoint {
@@ -59,30 +61,45 @@ impl Kept {
     /// Whether a start may need a file that has no live message now. `needed_to` is the last LSN in
     /// it, or that of the record that switched to it.
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
-        self.pins(id, needed_to).next().is_some()
+        let is_pinned = self.pins.iter().any(|pin| pin.checkpoint.needs.contains(&id));
+        is_pinned || self.kept_by(id, needed_to).next().is_some()
     }
 
     /// Why a start may need a file, beside messages that are there now: nothing if it does not.
     /// With fewer than two checkpoints one may have to read the log from its first record.
-    pub(super) fn pins(&self, id: FileId, needed_to: Lsn) -> impl Iterator<Item = Pin> + use<> {
+    pub(super) fn kept_by(
+        &self,
+        id: FileId,
+        needed_to: Lsn,
+    ) -> impl Iterator<Item = KeptBy> + use<> {
         let is_listed = |kept: Option<&KeptCheckpoint>| kept.is_some_and(|k| k.needs.contains(&id));
         let is_behind = self.older().is_some_and(|older| needed_to > older.lsn());
         let behind = match id {
-            FileId::Segment(_) => Pin::LogAfterOlder,
-            FileId::Output(_) => Pin::SwitchRecord,
+            FileId::Segment(_) => KeptBy::LogAfterOlder,
+            FileId::Output(_) => KeptBy::SwitchRecord,
         };
-        let pins = [
-            (is_listed(self.newest()), Pin::NewestCheckpoint),
-            (is_listed(self.older()), Pin::OlderCheckpoint),
+        let reasons = [
+            (is_listed(self.newest()), KeptBy::NewestCheckpoint),
+            (is_listed(self.older()), KeptBy::OlderCheckpoint),
             (is_behind, behind),
-            (self.older().is_none(), Pin::TooFewCheckpoints),
+            (self.older().is_none(), KeptBy::TooFewCheckpoints),
         ];
-        pins.into_iter().filter(|(holds, _)| *holds).map(|(_, pin)| pin)
+        reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason)
+    }
+
+    /// Whether a checkpoint counts, or is pinned.
+    pub(super) fn has(&self, lsn: Lsn) -> bool {
+        self.all().any(|checkpoint| checkpoint.lsn() == lsn)
     }
 
     /// Whether a kept checkpoint has its deduplication ids in the file of this one.
     pub(super) fn needs_buckets_of(&self, lsn: Lsn) -> bool {
-        self.checkpoints.iter().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+        self.all().any(|checkpoint| checkpoint.bucket_files.contains(&lsn))
+    }
+
+    /// Those that count, and those that are pinned.
+    fn all(&self) -> impl Iterator<Item = &KeptCheckpoint> {
+        self.checkpoints.iter().chain(self.pins.iter().map(|pin| &pin.checkpoint))
     }
 }
 

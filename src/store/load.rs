@@ -16,12 +16,14 @@ use super::{
 };
 use crate::{
     disk::Disk,
-    log::{FileId, LogError},
-    types::{DeduplicationBucket, ImageEntry, Lineage, Lsn, Seq, Summary},
+    log::{FileId, LogError, StoredFile},
+    types::{DeduplicationBucket, ImageEntry, Lineage, Lsn, Summary},
 };
 
 /// A segment in which fewer than one of so many messages is live does not get a dense run.
 const DENSE_SHARE: u64 = 3;
+/// How much of a file's end is read ahead: most footers are shorter, in bytes.
+const FOOTER_BYTES_HINT: u64 = 4 << 20;
 
 /// What was loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,12 +34,16 @@ pub struct LoadReport {
     pub files_without_footer: u64,
 }
 
-/// One file that is being merged.
+/// One file that is being merged; it is read when its turn comes, and no longer held then.
 struct Loading {
-    messages: Messages,
+    stored: StoredFile,
+    end: Option<Lsn>,
     live: RoaringTreemap,
+    /// `None` before its first message and behind its last.
+    messages: Option<Messages>,
     seen_count: u64,
     is_dense: bool,
+    is_rebuilt: bool,
 }
 
 impl Store {
@@ -63,15 +69,15 @@ impl Store {
     }
 
     /// Takes over what a checkpoint lists. `keep` gets the live messages in ascending order of seq
-    /// and says which of them are there.
+    /// and says which of them are there; `progress` hears how many of how many files were begun.
     pub fn load(
         &mut self,
         disk: &Arc<dyn Disk>,
         manifest: &Manifest,
         keep: &mut dyn FnMut(&Summary) -> bool,
+        progress: &mut dyn FnMut(usize, usize),
     ) -> Result<LoadReport, StoreError> {
         self.next_output = manifest.next_output;
-        let mut report = LoadReport::default();
         let mut loading = Vec::new();
         for (id, listed) in &manifest.files {
             if !manifest.needs(*id) {
@@ -80,25 +86,21 @@ impl Store {
             }
             let stored = open_stored(disk, *id, self.lineage, listed.salt)
                 .map_err(|error| missing(*id, manifest.position.lsn, error))?;
-            self.files.by_id.insert(*id, info(stored.file.clone(), listed));
-            if listed.live.is_empty() {
-                continue;
+            self.files.insert(*id, info(stored.file.clone(), listed));
+            if !listed.live.is_empty() {
+                loading.push(Loading::new(stored, listed));
             }
-            let messages = Messages::open(&stored, last_lsn(*id, listed.needed_to))?;
-            report.files_without_footer += u64::from(messages.is_rebuilt());
-            let is_segment = matches!(id, FileId::Segment(_));
-            let is_dense = is_segment && listed.live.len() * DENSE_SHARE >= messages.count();
-            loading.push(Loading { messages, live: listed.live.clone(), seen_count: 0, is_dense });
         }
-        report.summaries_count = self.merge(&mut loading, keep)?;
+        let summaries_count = self.merge(&mut loading, keep, progress)?;
         refuse_a_loss(&loading)?;
-        Ok(report)
+        let rebuilt = loading.iter().filter(|file| file.is_rebuilt);
+        Ok(LoadReport { summaries_count, files_without_footer: rebuilt.count() as u64 })
     }
 
     /// A file that is there only for the checkpoint before: it may have been given back since.
     fn load_pinned(&mut self, disk: &Arc<dyn Disk>, id: FileId, listed: &ListedFile) {
         if let Ok(stored) = open_stored(disk, id, self.lineage, listed.salt) {
-            self.files.by_id.insert(id, info(stored.file, listed));
+            self.files.insert(id, info(stored.file, listed));
         }
     }
 
@@ -107,23 +109,35 @@ impl Store {
         &mut self,
         loading: &mut [Loading],
         keep: &mut dyn FnMut(&Summary) -> bool,
+        progress: &mut dyn FnMut(usize, usize),
     ) -> Result<u64, StoreError> {
-        let mut heap = BinaryHeap::with_capacity(loading.len());
-        for (at, file) in loading.iter_mut().enumerate() {
-            heap.extend(file.messages.peek()?.map(|seq| Reverse((seq, at))));
-        }
-        let mut count = 0;
+        let first = |(at, file): (usize, &Loading)| Some(Reverse((file.live.min()?, at)));
+        let mut heap: BinaryHeap<_> = loading.iter().enumerate().filter_map(first).collect();
+        let (mut count, mut begun_count) = (0, 0);
         while let Some(Reverse((_, at))) = heap.pop() {
-            let end = heap.peek().map_or(Seq::new(u64::MAX), |Reverse((seq, _))| *seq);
+            let next = heap.peek().map(|Reverse((seq, at))| (*seq, *at));
+            let end = next.map_or(u64::MAX, |(seq, _)| seq);
+            if let Some((_, next)) = next {
+                loading[next].hint();
+            }
+            let total = loading.len();
             let file = &mut loading[at];
-            while let Some(seq) = file.messages.peek()?
-                && seq <= end
+            if file.messages.is_none() {
+                begun_count += 1;
+                progress(begun_count, total);
+            }
+            let mut messages = file.open()?;
+            while let Some(seq) = messages.peek()?
+                && seq.get() <= end
             {
-                if let Some(stored) = file.messages.next()? {
+                if let Some(stored) = messages.next()? {
                     count += u64::from(self.take(file, &stored, keep));
                 }
             }
-            heap.extend(file.messages.peek()?.map(|seq| Reverse((seq, at))));
+            if let Some(seq) = messages.peek()? {
+                heap.push(Reverse((seq.get(), at)));
+                file.messages = Some(messages);
+            }
         }
         Ok(count)
     }
@@ -135,7 +149,7 @@ impl Store {
         stored: &Stored,
         keep: &mut dyn FnMut(&Summary) -> bool,
     ) -> bool {
-        let (id, seq, length) = (file.messages.id, stored.summary.seq, stored.slot.length);
+        let (id, seq, length) = (file.stored.id, stored.summary.seq, stored.slot.length);
         let is_listed = file.live.contains(seq.get());
         file.seen_count += u64::from(is_listed);
         let is_live = is_listed && keep(&stored.summary);
@@ -150,6 +164,41 @@ impl Store {
             info.payload_bytes += u64::from(length);
         }
         is_live
+    }
+}
+
+impl Loading {
+    fn new(stored: StoredFile, listed: &ListedFile) -> Self {
+        Self {
+            end: last_lsn(stored.id, listed.needed_to),
+            stored,
+            live: listed.live.clone(),
+            messages: None,
+            seen_count: 0,
+            is_dense: false,
+            is_rebuilt: false,
+        }
+    }
+
+    /// Its messages from where they were left, or from the first.
+    fn open(&mut self) -> Result<Messages, StoreError> {
+        if let Some(messages) = self.messages.take() {
+            return Ok(messages);
+        }
+        let messages = Messages::open(&self.stored, self.end)?;
+        self.is_rebuilt = messages.is_rebuilt();
+        let is_segment = matches!(self.stored.id, FileId::Segment(_));
+        self.is_dense = is_segment && self.live.len() * DENSE_SHARE >= messages.count();
+        Ok(messages)
+    }
+
+    /// Lets the device read its footer while the file before is taken over.
+    fn hint(&self) {
+        if self.messages.is_none() {
+            let from = self.stored.bytes.saturating_sub(FOOTER_BYTES_HINT);
+            // A hint: without it the footer is only read later.
+            let _ = self.stored.file.will_need(from, FOOTER_BYTES_HINT);
+        }
     }
 }
 
@@ -177,7 +226,7 @@ fn missing(id: FileId, lsn: Lsn, error: StoreError) -> StoreError {
 fn refuse_a_loss(loading: &[Loading]) -> Result<(), StoreError> {
     match loading.iter().find(|file| file.seen_count != file.live.len()) {
         Some(file) => Err(StoreError::MessagesMissing {
-            path: file.messages.id.path(),
+            path: file.stored.id.path(),
             missing: file.live.len() - file.seen_count,
         }),
         None => Ok(()),

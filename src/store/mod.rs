@@ -5,12 +5,13 @@
 //! order: `places` and `files` are what is known, `body` and `cache` read payloads; `checkpoint` is
 //! the file from which a start goes on and `load` takes it back, with `replay` for the log behind
 //! it; `kept` and `upkeep` say when a file can be given back; `compaction` copies what lives out of
-//! files that are nearly dead; `stream` reads the messages of one file in order; `detail` tells an
-//! inspection of each file.
+//! files that are nearly dead; `stream` reads the messages of one file in order; `pins` keeps files
+//! for a backup, and `backup` makes one of them; `detail` tells an inspection of each file.
 //!
 //! **Invariant**: a file is unlinked or used again only if no kept checkpoint needs it and it holds
 //! nothing that a replay from the older of the two would read.
 
+mod backup;
 mod body;
 mod cache;
 mod checkpoint;
@@ -22,8 +23,10 @@ mod files;
 mod identity;
 mod kept;
 mod load;
+mod pins;
 mod places;
 mod replay;
+mod reserve;
 mod stream;
 mod upkeep;
 
@@ -36,6 +39,9 @@ use crate::{
     },
 };
 
+pub use backup::{
+    BackupError, BackupFile, Checked, ListedCopy, Made, Restored, back_up, publish, restore,
+};
 pub use body::{BodyError, BodyRef, Place};
 use cache::TailCache;
 pub use checkpoint::{
@@ -46,7 +52,7 @@ pub use checkpoint::{
 pub use compaction::{
     Compacted, CompactionError, CompactionOutcome, CompactionPlan, CompactionTask, Compactor,
 };
-pub use detail::{FileDetail, Pin};
+pub use detail::{FileDetail, KeptBy};
 pub use directory::{Directory, lineage_of};
 pub use error::StoreError;
 use files::{Files, StoredInfo};
@@ -54,7 +60,11 @@ pub use identity::Identity;
 use kept::Kept;
 pub use load::{LoadReport, read_entries};
 use places::{Places, Slot};
+pub use reserve::{ReserveTask, reserved_bytes};
 pub use upkeep::Unlink;
+
+/// How much is read ahead of a receiver, in bytes.
+const READ_AHEAD_BYTES: u64 = 4 << 20;
 
 /// What the store is set to.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +98,8 @@ pub struct Store {
     strays: Vec<String>,
     reclaimed_count: u64,
     written: WrittenStatus,
+    /// Up to where the device was told that a file is being read from its begin to its end.
+    hinted: Option<(FileId, u64)>,
 }
 
 impl Store {
@@ -107,6 +119,7 @@ impl Store {
             strays: Vec::new(),
             reclaimed_count: 0,
             written: WrittenStatus::default(),
+            hinted: None,
         }
     }
 
@@ -115,11 +128,12 @@ impl Store {
     pub fn written(&mut self, place: &FramePlace, first_seq: Seq, payloads: Vec<Payload>) {
         let id = FileId::Segment(place.segment);
         let last_lsn = Lsn::new(place.first_lsn.get() + u64::from(place.record_count) - 1);
-        let info = self.files.by_id.entry(id).or_insert_with(|| {
-            let file = Arc::clone(&place.file);
-            StoredInfo::new(file, self.settings.segment_bytes, place.salt, last_lsn)
-        });
-        info.needed_to = last_lsn;
+        if let Some(info) = self.files.by_id.get_mut(&id) {
+            info.needed_to = last_lsn;
+        } else {
+            let (file, bytes) = (Arc::clone(&place.file), self.settings.segment_bytes);
+            self.files.insert(id, StoredInfo::new(file, bytes, place.salt, last_lsn));
+        }
         let mut offset = place.bodies_offset;
         let slots = payloads.iter().map(|payload| {
             let slot = Slot::new(offset, payload.stored_bytes(), payload.crc);
@@ -152,6 +166,28 @@ impl Store {
         let file = Arc::clone(&self.files.by_id.get(&id)?.file);
         let (offset, length, crc) = (u64::from(slot.offset), slot.length, slot.crc);
         Some(BodyRef::Stored(Place { file, offset, length, crc }))
+    }
+
+    /// A message is being received: whoever drains a deep queue will soon want what lies behind it,
+    /// which is read ahead of him.
+    pub fn hint(&mut self, seq: Seq) {
+        let Some((id, slot)) = self.places.place(seq) else { return };
+        let offset = u64::from(slot.offset);
+        let is_hinted = |(file, to): (FileId, u64)| {
+            file == id && offset + READ_AHEAD_BYTES / 2 < to && offset + 2 * READ_AHEAD_BYTES > to
+        };
+        if self.hinted.is_some_and(is_hinted) || self.cache.get(seq).is_some() {
+            return;
+        }
+        let offset = match self.hinted {
+            Some((file, to)) if file == id && offset < to && offset + READ_AHEAD_BYTES > to => to,
+            _ => offset,
+        };
+        if let Some(info) = self.files.by_id.get(&id) {
+            // A hint: without it the bytes are only read later.
+            let _ = info.file.will_need(offset, READ_AHEAD_BYTES);
+            self.hinted = Some((id, offset + READ_AHEAD_BYTES));
+        }
     }
 
     /// A footer was written, of so many bytes.

@@ -89,7 +89,13 @@ impl Places {
     }
 
     /// Adds one message that a start has found in a segment.
+    ///
+    /// One that is not live there begins no run: it may be live in an output, whose run would be
+    /// hidden behind this one.
     pub(super) fn push_dense(&mut self, file: FileId, seq: Seq, slot: Slot, is_live: bool) {
+        if !is_live && !self.runs.last().is_some_and(|run| run.continues(file, seq)) {
+            return;
+        }
         let run = self.dense_run(file, seq);
         let Layout::Dense { slots, .. } = &mut run.layout else { return };
         let index = index32(slots.len());
@@ -120,13 +126,7 @@ impl Places {
 
     /// The run that a message of a segment belongs at the end of.
     fn dense_run(&mut self, file: FileId, seq: Seq) -> &mut Run {
-        let continues = |run: &Run| match &run.layout {
-            Layout::Dense { file: of, slots } => {
-                *of == file && run.first.get() + slots.len() as u64 == seq.get()
-            }
-            Layout::Sparse(_) => false,
-        };
-        if !self.runs.last().is_some_and(continues) {
+        if !self.runs.last().is_some_and(|run| run.continues(file, seq)) {
             // A run that died while it was the last one was kept for its ordinals.
             self.runs.retain(|run| !run.live.is_empty());
             let layout = Layout::Dense { file, slots: Vec::new() };
@@ -216,6 +216,16 @@ impl Places {
 }
 
 impl Run {
+    /// Whether this is a run of the segment, and the message is the next in it.
+    fn continues(&self, file: FileId, seq: Seq) -> bool {
+        match &self.layout {
+            Layout::Dense { file: of, slots } => {
+                *of == file && self.first.get() + slots.len() as u64 == seq.get()
+            }
+            Layout::Sparse(_) => false,
+        }
+    }
+
     fn index_of(&self, seq: Seq) -> Option<u32> {
         let ordinal = u32::try_from(seq.get().checked_sub(self.first.get())?).ok()?;
         match &self.layout {

@@ -19,10 +19,12 @@ impl Store {
     pub fn replayed(&mut self, view: &FrameView<'_>, first_seq: Seq) {
         let id = FileId::Segment(view.segment);
         let last_lsn = Lsn::new(view.first_lsn.get() + u64::from(view.record_count) - 1);
-        let info = self.files.by_id.entry(id).or_insert_with(|| {
-            StoredInfo::new(Arc::clone(view.file), view.file_bytes, view.salt, last_lsn)
-        });
-        info.needed_to = last_lsn;
+        if let Some(info) = self.files.by_id.get_mut(&id) {
+            info.needed_to = last_lsn;
+        } else {
+            let file = Arc::clone(view.file);
+            self.files.insert(id, StoredInfo::new(file, view.file_bytes, view.salt, last_lsn));
+        }
         let slot =
             |body: &crate::log::BodyPlace| Slot::new(body.offset, u64::from(body.len), body.crc);
         self.places.extend(id, first_seq, view.bodies.iter().map(slot));
@@ -75,7 +77,7 @@ impl Store {
             }
             let file = Arc::clone(&segment.file);
             let info = StoredInfo::new(file, segment.bytes, segment.salt, segment.last_lsn);
-            self.files.by_id.insert(id, info);
+            self.files.insert(id, info);
         }
         let known = |path: &String| self.files.by_id.keys().any(|id| id.path() == *path);
         self.strays = strays.into_iter().filter(|path| !known(path)).collect();

@@ -6,7 +6,7 @@ use roaring::RoaringTreemap;
 
 use super::{
     Store,
-    checkpoint::{self, CheckpointDraft, ListedBucket, ListedFile, Manifest, Published},
+    checkpoint::{CheckpointDraft, ListedBucket, ListedFile, Manifest, Published},
     compaction::{Compacted, CompactionPlan},
     files::StoredInfo,
     kept::KeptCheckpoint,
@@ -85,10 +85,7 @@ impl Store {
         let dropped = self.kept.push(KeptCheckpoint::new(manifest, status));
         self.written.checkpoint_bytes += bytes;
         if let Some(dropped) = dropped {
-            self.spare.push(checkpoint::path(dropped.lsn()));
-            let files = dropped.bucket_files.into_iter();
-            let unneeded = files.filter(|file| !self.kept.needs_buckets_of(*file));
-            self.spare.extend(unneeded.map(checkpoint::buckets_path));
+            self.let_go(&dropped);
         }
         if self.kept.older().is_some() {
             // They were needed by no checkpoint, and by no log that a start can still begin from.
@@ -112,7 +109,7 @@ impl Store {
             .map(|(id, _)| *id)
             .collect();
         for id in free {
-            let Some(info) = self.files.by_id.remove(&id) else { continue };
+            let Some(info) = self.files.remove(id) else { continue };
             self.reclaimed_count += 1;
             // Whoever still reads from it has it open.
             let is_read = Arc::strong_count(&info.file) > 1;
@@ -128,6 +125,11 @@ impl Store {
             }
         }
         Unlink { paths: std::mem::take(&mut self.spare) }
+    }
+
+    /// Bytes of files without a live message: what further checkpoints would let go of.
+    pub fn dead_file_bytes(&self) -> u64 {
+        self.files.dead_bytes
     }
 
     /// A dead segment for use again.
@@ -186,6 +188,14 @@ impl Store {
         Some(CompactionPlan { output, lineage, salt, generation, sources })
     }
 
+    /// How much space to hold back for a full disk: two checkpoints of the current size and one
+    /// compaction output, in bytes.
+    pub fn reserve_bytes(&self) -> u64 {
+        let checkpoint = self.kept.newest().map_or(0, |kept| kept.status.bytes);
+        let checkpoint = checkpoint.max(self.settings.segment_bytes / 16);
+        (self.settings.output_bytes + 2 * checkpoint).next_multiple_of(self.settings.segment_bytes)
+    }
+
     /// A file could not be copied from: it is left as it is.
     pub fn mark_unfit(&mut self, id: FileId) {
         if let Some(info) = self.files.by_id.get_mut(&id) {
@@ -217,7 +227,7 @@ impl Store {
     pub(super) fn switch(&mut self, id: OutputId, info: StoredInfo, places: &[(Seq, Slot)]) {
         let file = FileId::Output(id);
         self.next_output = self.next_output.max(id.next());
-        self.files.by_id.insert(file, info);
+        self.files.insert(file, info);
         let all: u64 = places.iter().map(|(_, slot)| u64::from(slot.length)).sum();
         for (left, length) in self.places.switch(file, places) {
             self.files.left(left, length);

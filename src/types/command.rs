@@ -1,8 +1,8 @@
 //! What can be asked of the broker.
 
 use super::{
-    Browse, Deduplication, Digest, GroupId, Millis, MoveSpec, Nonce, Payload, QueueId, QueueName,
-    Seq, SettingsPatch, TaskId, Timestamp, limits,
+    BackupId, Browse, Deduplication, Digest, GroupId, Millis, MoveSpec, Nonce, Payload, QueueId,
+    QueueName, Seq, SettingsPatch, TaskId, Timestamp, limits,
 };
 
 /// A request, parsed and checked as far as it can be without the state.
@@ -140,6 +140,17 @@ pub enum Command {
     Checkpoint,
     /// Copy the live messages of every file that has too few of them now; answered when it is done.
     Compact,
+    /// Keep the files of a new checkpoint and of the log up to now for a backup; answered when they
+    /// can be copied.
+    BeginBackup {
+        /// How long they are kept, unless the backup ends before.
+        hold: Millis,
+    },
+    /// Let go of the files of a backup.
+    EndBackup {
+        /// Which.
+        backup: BackupId,
+    },
     /// Move messages of a task whose payloads were read; asked by the broker itself.
     Move {
         /// The task.
@@ -269,7 +280,9 @@ impl Command {
             | Self::CancelMove { .. }
             | Self::GetStatus
             | Self::Checkpoint
-            | Self::Compact => 0,
+            | Self::Compact
+            | Self::BeginBackup { .. }
+            | Self::EndBackup { .. } => 0,
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct QueueImage {
     pub sends_paused: bool,
     /// Whether its receives are refused.
     pub receives_paused: bool,
+    /// Whether its next receive looks first at what came back; of no meaning for a FIFO queue.
+    pub prefers_returned: bool,
 }
 
 /// A message with a state of its own.

@@ -37,6 +37,14 @@ pub const ATTRIBUTE_NAME_CHARS_MAX: usize = 256;
 pub const IN_FLIGHT_MAX_DEFAULT: u64 = 120_000;
 /// Time after a purge in which another is refused.
 pub const PURGE_INTERVAL: Millis = Millis::from_secs(60);
+/// Backups under way at once.
+pub const BACKUPS_MAX: usize = 4;
+/// Shortest time that a backup keeps its files.
+pub const BACKUP_HOLD_MIN: Millis = Millis::from_secs(1);
+/// Longest time that a backup keeps its files: a day.
+pub const BACKUP_HOLD_MAX: Millis = Millis::from_secs(86_400);
+/// How long a backup keeps its files unless asked otherwise.
+pub const BACKUP_HOLD_DEFAULT: Millis = Millis::from_secs(3600);
 /// Queues listed on one page, at most.
 pub const PAGE_MAX: usize = 1000;
 /// Queues listed on one page, unless asked otherwise.

@@ -6,6 +6,7 @@
 //! another room.
 
 mod attribute;
+mod backup;
 mod browse;
 mod command;
 mod group;
@@ -22,6 +23,7 @@ mod status;
 mod time;
 
 pub use attribute::{Attribute, AttributeValue, Envelope, Payload, check_attribute_count};
+pub use backup::{BackupId, BackupPlan};
 pub use browse::{Browse, Browsed, MessageState, StateFilter};
 pub use command::{Command, Delay, DeleteMode, LeaseRef, ReceiveOptions, SendEntry, Step};
 pub use group::{Deduplication, Digest, GroupId, check_id};

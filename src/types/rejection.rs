@@ -227,14 +227,30 @@ pub enum Rejection {
     /// There is no space on the disk for another message.
     #[error("the disk is full: no sends until space is free; receives and deletes go on")]
     DiskFull,
-    /// A checkpoint or a compaction that was asked for could not be done; the broker goes on.
+    /// A checkpoint, a compaction or a backup that was asked for could not be done; the broker goes
+    /// on.
     #[error("the {what} failed: {reason}")]
     MaintenanceFailed {
-        /// Which of the two.
+        /// Which of them.
         what: &'static str,
         /// Why.
         reason: String,
     },
+    /// As many backups are under way as there may be.
+    #[error(
+        "{backups_max} backups are under way, which is the limit: wait until one has ended, or until \
+         its time is over"
+    )]
+    TooManyBackups {
+        /// The limit.
+        backups_max: usize,
+    },
+    /// There is no such backup under way.
+    #[error(
+        "the backup is not under way any more: its time is over, it was ended, or the broker was \
+         started again; its files may be gone"
+    )]
+    BackupNotFound,
     /// The broker is shutting down: the command was not accepted.
     #[error("the broker is shutting down")]
     ShuttingDown,

@@ -1,8 +1,8 @@
 //! What the broker answers.
 
 use super::{
-    Browsed, CheckpointStatus, LeaseRef, Millis, MoveTaskView, Nonce, QueueId, QueueName,
-    QueueSettings, Rejection, Seq, Status, TaskId, Timestamp,
+    BackupPlan, Browsed, CheckpointStatus, LeaseRef, Millis, MoveTaskView, Nonce, QueueId,
+    QueueName, QueueSettings, Rejection, Seq, Status, TaskId, Timestamp,
 };
 
 /// The answer to a command that was not refused. Lists hold one item for each entry, in order.
@@ -57,6 +57,8 @@ pub enum Reply {
         /// How many.
         copied_count: u64,
     },
+    /// The files of a backup are kept and can be copied.
+    BackupBegun(Box<BackupPlan>),
     /// A move task will end; so many messages it has moved.
     MoveCancelling {
         /// How many.

@@ -31,6 +31,8 @@ pub struct Status {
     pub checkpoint_under_way: bool,
     /// Checkpoints that failed since the start.
     pub checkpoints_failed: u64,
+    /// Backups whose files are kept, or will be.
+    pub backups_under_way: u64,
     /// What the compactor did since the start.
     pub compaction: CompactionStatus,
     /// How the start went.

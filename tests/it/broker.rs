@@ -328,6 +328,10 @@ impl SimBroker {
                 self.owner.step(now, Event::Compacted(outcome));
             }
             Effect::Unlink(unlink) => unlink.run(&self.disk),
+            Effect::Reserve(task) => {
+                let outcome = task.run(&self.disk);
+                self.owner.step(now, Event::Reserved(outcome));
+            }
             Effect::ReadForMove(read) => {
                 let request = Request { command: read.run(), waiter: None };
                 self.owner.step(now, Event::Request(request));
@@ -338,6 +342,7 @@ impl SimBroker {
             | Effect::Unsealed(_)
             | Effect::CheckpointFailed(_)
             | Effect::CompactionFailed(_)
+            | Effect::ReserveFailed(_)
             | Effect::Drained => {}
         }
     }

@@ -48,16 +48,55 @@ fn on_a_full_disk_sends_are_refused_and_the_rest_goes_on_until_there_is_space() 
     }
     assert_eq!(send(&mut broker), Err(Rejection::DiskFull));
     assert!(broker.no_space_count() > 0 && broker.failure().is_none());
+    broker.advance(Millis::from_secs(10));
+    assert_eq!(send(&mut broker), Err(Rejection::DiskFull), "trying again found no space either");
     for _ in 0..sent / 2 {
         let leased = receive(&mut broker);
         delete(&mut broker, &leased[0]);
     }
-    broker.advance(Millis::from_secs(10));
-    assert_eq!(send(&mut broker), Err(Rejection::DiskFull), "trying again found no space either");
 
     disk.set_capacity_bytes(None);
     broker.advance(Millis::from_secs(1));
     assert_eq!(send(&mut broker), Ok(()));
     let left = std::iter::from_fn(|| receive(&mut broker).pop()).count();
     assert_eq!(left, sent - sent / 2 + 1, "whatever was accepted is there");
+}
+
+/// Bytes of all files.
+fn used_bytes(disk: &SimDisk) -> u64 {
+    let lengths = disk.paths().into_iter().map(|path| disk.file(&path).unwrap_or_default().len());
+    lengths.sum::<usize>() as u64
+}
+
+/// Sends until the disk is full; how many were accepted.
+fn fill(broker: &mut SimBroker) -> usize {
+    let sent = (0..10_000).take_while(|_| send(broker).is_ok()).count();
+    assert_eq!(send(broker), Err(Rejection::DiskFull));
+    sent
+}
+
+#[test]
+fn a_full_disk_that_is_drained_takes_sends_again_without_more_space() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    broker.advance(Millis::from_secs(1));
+    disk.set_capacity_bytes(Some(used_bytes(&disk) + 10 * small_settings().segment_bytes));
+    let mut accepted = Vec::new();
+    for cycle in 0..50 {
+        let sent = fill(&mut broker);
+        assert!(broker.failure().is_none());
+        for _ in 0..sent {
+            let leased = receive(&mut broker);
+            delete(&mut broker, &leased[0]);
+        }
+        assert!(receive(&mut broker).is_empty(), "each was received once");
+        broker.advance(Millis::from_secs(60));
+        assert_eq!(send(&mut broker), Ok(()), "cycle {cycle}: draining gives the space back");
+        let leased = receive(&mut broker);
+        delete(&mut broker, &leased[0]);
+        accepted.push(sent);
+    }
+    let (first, last) = (accepted[1], accepted[accepted.len() - 1]);
+    assert!(last * 2 > first, "the space does not get less: {accepted:?}");
 }

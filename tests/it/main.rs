@@ -2,6 +2,8 @@
 
 /// What an audit says of a directory, and what a start does with it.
 mod audit;
+/// Backups of a broker on the simulated disk, and what is restored from them.
+mod backup;
 /// A whole broker on the simulated disk, run by hand: what scripts, crashes and the model drive.
 mod broker;
 /// Commands as most tests give them.

@@ -3,7 +3,7 @@
 use ledgerq::{
     broker::start::{CLOCK_JUMP_MAX, Settings},
     disk::{SimDisk, sim::keep_none},
-    types::{Command, Millis, Reply, SendEntry, SettingsPatch},
+    types::{Command, DeleteMode, Leased, Millis, Reply, SendEntry, SettingsPatch},
 };
 
 use crate::{
@@ -100,4 +100,34 @@ fn what_a_client_saw_of_the_time_stays_when_the_clock_steps_back() {
     let disk = disk.crash(&mut keep_none());
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
     assert_eq!(ready(&mut broker), 1, "a client was told so");
+}
+
+#[test]
+fn messages_are_there_after_their_segment_was_compacted_while_it_was_written_to() {
+    let clock = ToldClock::new();
+    let disk = SimDisk::new();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    let send = |broker: &mut SimBroker, count: usize| {
+        for _ in 0..count {
+            let sent = broker.ask(commands::send("jobs", commands::entry(vec![b'x'; 1200])));
+            assert!(sent.expect("it is answered").reply.is_ok());
+        }
+    };
+    send(&mut broker, 20);
+    let told = broker.ask(commands::receive("jobs", 18, None)).expect("it is answered");
+    let Ok(Reply::Received(leased)) = told.reply else { panic!("there are messages") };
+    let leases = leased.iter().map(Leased::lease).collect();
+    let mode = DeleteMode::Fenced;
+    broker.ask(Command::Delete { queue: queue("jobs"), leases, mode }).expect("it is answered");
+    broker.ask(Command::Checkpoint).expect("it is answered");
+    let told = broker.ask(Command::Compact).expect("it is answered");
+    assert_eq!(told.reply, Ok(Reply::Compacted { copied_count: 2 }));
+    send(&mut broker, 12);
+    broker.ask(Command::Checkpoint).expect("it is answered");
+
+    let disk = disk.kill();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    let told = broker.ask(commands::receive("jobs", 20, None)).expect("it is answered");
+    assert_eq!(told.contents.len(), 14);
 }

@@ -47,6 +47,8 @@ const OVERLOADED_RETRY: Millis = Millis::new(100);
 const IN_FLIGHT_RETRY: Millis = Millis::from_secs(1);
 /// Space is freed by clients or by an operator.
 const DISK_FULL_RETRY: Millis = Millis::from_secs(5);
+/// A backup takes as long as its files take to be linked or copied.
+const BACKUPS_RETRY: Millis = Millis::from_secs(60);
 /// A restart or another broker is near, if at all.
 pub(super) const CLOSED_RETRY: Millis = Millis::from_secs(1);
 
@@ -193,6 +195,10 @@ fn kind(rejection: &Rejection) -> Kind {
         }
         Rejection::DiskFull => Kind::exhausted("DISK_FULL", "disk", DISK_FULL_RETRY),
         Rejection::MaintenanceFailed { .. } => Kind::of(Unavailable, "MAINTENANCE_FAILED"),
+        Rejection::TooManyBackups { .. } => {
+            Kind::exhausted("TOO_MANY_BACKUPS", "backups under way", BACKUPS_RETRY)
+        }
+        Rejection::BackupNotFound => Kind::of(NotFound, "BACKUP_NOT_FOUND"),
         Rejection::ShuttingDown => Kind::of(Unavailable, "SHUTTING_DOWN").retry_after(CLOSED_RETRY),
         Rejection::Unknown => Kind::of(Unknown, "OUTCOME_UNKNOWN"),
     }

@@ -93,6 +93,9 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
         Rejection::DeadLetterQueue { dead_letter_queue, .. } => {
             vec![("dead_letter_queue", dead_letter_queue.to_string())]
         }
+        Rejection::TooManyBackups { backups_max } => {
+            vec![("backups_max", backups_max.to_string())]
+        }
         Rejection::SameMessage { other } => vec![("other_step", other.to_string())],
         Rejection::ReceiptHandleExpired
         | Rejection::NotForThisKind { .. }
@@ -112,6 +115,7 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
         | Rejection::PurgeInProgress { .. }
         | Rejection::Overloaded { .. }
         | Rejection::DiskFull
+        | Rejection::BackupNotFound
         | Rejection::MaintenanceFailed { .. }
         | Rejection::ShuttingDown
         | Rejection::Unknown => Vec::new(),
@@ -151,6 +155,8 @@ fn resource(rejection: &Rejection) -> Option<(&'static str, String)> {
         | Rejection::RequestTooLarge { .. }
         | Rejection::Overloaded { .. }
         | Rejection::DiskFull
+        | Rejection::TooManyBackups { .. }
+        | Rejection::BackupNotFound
         | Rejection::MaintenanceFailed { .. }
         | Rejection::ShuttingDown
         | Rejection::Unknown => None,

@@ -40,6 +40,7 @@ fn busy() -> v1::BrokerStatus {
             ..checkpoint(50, 3700)
         }),
         checkpoint_under_way: true,
+        backups_under_way: 1,
         compaction: Some(v1::CompactionStatus {
             switched_count: 1,
             copied_count: 5000,
@@ -110,5 +111,31 @@ impl AdminService for Fake {
     ) -> Result<Response<v1::CompactResponse>, Status> {
         let copied_count = if self.state(|state| state.is_new) { 0 } else { 5000 };
         Ok(Response::new(v1::CompactResponse { copied_count }))
+    }
+
+    async fn begin_backup(
+        &self,
+        _: Request<v1::BeginBackupRequest>,
+    ) -> Result<Response<v1::BeginBackupResponse>, Status> {
+        if let Some(refused) = self.state(|state| state.statuses.pop_front()) {
+            return Err(refused);
+        }
+        // A broker on another machine.
+        let data_directory = "/no/such/directory".to_owned();
+        let expires_at = Some(now());
+        Ok(Response::new(v1::BeginBackupResponse {
+            backup_id: 7,
+            data_directory,
+            expires_at,
+            ..Default::default()
+        }))
+    }
+
+    async fn end_backup(
+        &self,
+        request: Request<v1::EndBackupRequest>,
+    ) -> Result<Response<v1::EndBackupResponse>, Status> {
+        self.state(|state| state.ended.push(request.into_inner().backup_id));
+        Ok(Response::new(v1::EndBackupResponse {}))
     }
 }

@@ -9,11 +9,11 @@ use super::{
     Object, Place, Reach, Readable, identity_of, offline_settings, verify,
 };
 use crate::{
-    broker::{Examined, StartError, examine},
+    broker::{Examined, StartError, examine, start::Progress},
     disk::Disk,
     log::{FileContents, FileId, SegmentInfo, StoredFile},
-    store::{self, BadCheckpoint, FileDetail, Good, Pin},
-    telemetry::Progress,
+    store::{self, BadCheckpoint, FileDetail, Good, KeptBy},
+    telemetry,
     types::{ImageEntry, Lineage, Lsn, Millis, Timestamp},
 };
 
@@ -97,10 +97,8 @@ pub(in crate::cli) fn examined(
     readable: &Readable,
     lineage: Lineage,
 ) -> Result<Examined, StartError> {
-    let mut bar = Progress::new("reading the log");
-    let mut report = |at: crate::log::Progress| {
-        bar.report(at.segments_done as u64, at.segments_total as u64);
-    };
+    let mut bar = telemetry::Progress::new("reading the data");
+    let mut report = |at: Progress| bar.report(at.done as u64, at.total as u64);
     let mut attempt = || examine(&offline_settings(), &readable.disk, lineage, &mut report);
     let mut outcome = attempt();
     for _ in 1..if readable.is_live { ATTEMPTS_MAX } else { 1 } {
@@ -169,7 +167,7 @@ fn standby(segment: &SegmentInfo) -> Row {
         needed_to: Lsn::default(),
         live_count: 0,
         live_bytes: 0,
-        pins: Vec::new(),
+        kept_by: Vec::new(),
     };
     Row { detail, state: "standby", first_lsn: None, contents: None, age: None }
 }
@@ -209,15 +207,15 @@ impl Row {
         self.detail.live_bytes as f64 / self.detail.bytes.max(1) as f64
     }
 
-    fn pins(&self) -> Vec<&'static str> {
-        self.detail.pins.iter().copied().map(pin).collect()
+    fn reasons(&self) -> Vec<&'static str> {
+        self.detail.kept_by.iter().copied().map(reason).collect()
     }
 
     fn kept_by(&self) -> String {
-        match self.detail.pins[..] {
+        match self.detail.kept_by[..] {
             [] if self.state == "standby" => "-".into(),
             [] => "nothing: given back or used again".into(),
-            _ => self.pins().join(", "),
+            _ => self.reasons().join(", "),
         }
     }
 
@@ -260,7 +258,7 @@ impl Row {
             ("age_ms", self.age.map(Millis::get).into()),
             ("footer", contents.map(|contents| verify::footer(contents.footer)).into()),
             ("copied", detail.generation.into()),
-            ("kept_by", self.pins().into()),
+            ("kept_by", self.reasons().into()),
         ];
         Object(fields.map(|(name, value)| (name.to_owned(), value)).into())
     }
@@ -274,14 +272,14 @@ fn coarse(age: Millis) -> String {
     format!("{}{name}", age.get() / millis)
 }
 
-fn pin(pin: Pin) -> &'static str {
-    match pin {
-        Pin::LiveMessages => "live messages",
-        Pin::NewestCheckpoint => "newest checkpoint",
-        Pin::OlderCheckpoint => "older checkpoint",
-        Pin::LogAfterOlder => "log after the older checkpoint",
-        Pin::SwitchRecord => "switch record",
-        Pin::TooFewCheckpoints => "fewer than two checkpoints",
+fn reason(kept_by: KeptBy) -> &'static str {
+    match kept_by {
+        KeptBy::LiveMessages => "live messages",
+        KeptBy::NewestCheckpoint => "newest checkpoint",
+        KeptBy::OlderCheckpoint => "older checkpoint",
+        KeptBy::LogAfterOlder => "log after the older checkpoint",
+        KeptBy::SwitchRecord => "switch record",
+        KeptBy::TooFewCheckpoints => "fewer than two checkpoints",
     }
 }
 

@@ -24,6 +24,7 @@ pub(in crate::cli) struct StatusObject {
     checkpoint_before: Option<CheckpointObject>,
     checkpoint_under_way: bool,
     failed_checkpoint_count: u64,
+    backups_under_way: u64,
     compaction: CompactionObject,
     recovery: RecoveryObject,
 }
@@ -103,6 +104,7 @@ impl StatusObject {
             checkpoint_before: status.checkpoint_before.as_ref().map(CheckpointObject::new),
             checkpoint_under_way: status.checkpoint_under_way,
             failed_checkpoint_count: status.checkpoints_failed,
+            backups_under_way: status.backups_under_way,
             compaction: CompactionObject::new(&status.compaction),
             recovery: RecoveryObject::new(&status.recovery),
         }

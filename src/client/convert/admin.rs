@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::{Error, millis, timestamp};
 use crate::{
+    client::Backup,
     proto::v1,
     types::{
-        CheckpointStatus, CompactionStatus, FilesStatus, Lsn, OutputId, RecoveryStatus, Seq,
-        Status, WrittenStatus,
+        BackupId, BackupPlan, CheckpointStatus, CompactionStatus, FilesStatus, Lsn, OutputId,
+        RecoveryStatus, Seq, Status, WrittenStatus,
     },
 };
 
@@ -27,6 +28,7 @@ pub(in crate::client) fn status(status: &v1::BrokerStatus) -> Result<Status, Err
         checkpoint_before: status.checkpoint_before.as_ref().map(checkpoint).transpose()?,
         checkpoint_under_way: status.checkpoint_under_way,
         checkpoints_failed: status.failed_checkpoint_count,
+        backups_under_way: status.backups_under_way,
         compaction: compaction(status.compaction.unwrap_or_default()),
         recovery: recovery(&status.recovery.unwrap_or_default())?,
     })
@@ -45,6 +47,19 @@ pub(in crate::client) fn checkpoint(
         took: millis(checkpoint.took, "how long a checkpoint took")?,
         pause_us_max: pause_us_max.ok_or(Error::Answer("a checkpoint's pause"))?,
     })
+}
+
+/// A backup that has begun.
+pub(in crate::client) fn backup(begun: v1::BeginBackupResponse) -> Result<Backup, Error> {
+    let plan = BackupPlan {
+        id: BackupId::new(begun.backup_id),
+        lsn: Lsn::new(begun.lsn),
+        last_frame_crc: begun.last_frame_crc,
+        checkpoint_lsn: Lsn::new(begun.checkpoint_lsn),
+        files: begun.files,
+        until: timestamp(begun.expires_at, "when a backup ends by itself")?,
+    };
+    Ok(Backup { data_dir: begun.data_directory, plan })
 }
 
 fn files(files: v1::FilesStatus) -> FilesStatus {

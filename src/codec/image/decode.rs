@@ -75,6 +75,7 @@ fn take_queue_image(fields: &mut Reader<'_>) -> Result<QueueImage, DecodeError> 
         purged_below: take_seq(fields)?,
         sends_paused: fields.flag("whether sends are paused")?,
         receives_paused: fields.flag("whether receives are")?,
+        prefers_returned: fields.flag("what comes first")?,
     })
 }
 

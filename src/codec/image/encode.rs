@@ -69,6 +69,7 @@ fn put_queue(queue: &QueueImage, out: &mut Vec<u8>) {
     out.put_u64_le(queue.purged_below.get());
     put_flag(queue.sends_paused, out);
     put_flag(queue.receives_paused, out);
+    put_flag(queue.prefers_returned, out);
 }
 
 fn put_touched(touched: &TouchedImage, out: &mut Vec<u8>) {

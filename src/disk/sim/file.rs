@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -32,6 +33,15 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.state().rename(from, to)
+    }
+
+    fn link_from(&self, from: &Path, path: &str) -> io::Result<()> {
+        self.state().link(from.to_str().unwrap_or_default(), path)
+    }
+
+    /// The path itself: all of a simulated machine's directories are on one such disk.
+    fn locate(&self, path: &str) -> PathBuf {
+        PathBuf::from(path)
     }
 
     fn unlink(&self, path: &str) -> io::Result<()> {

@@ -55,6 +55,7 @@ fn status() -> Status {
         checkpoint_before: Some(checkpoint(18)),
         checkpoint_under_way: false,
         checkpoints_failed: 19,
+        backups_under_way: 33,
         compaction: CompactionStatus {
             under_way: true,
             switched_count: 20,

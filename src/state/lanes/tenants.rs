@@ -77,6 +77,16 @@ impl Stock {
 }
 
 impl Tenants {
+    /// What a stock that is made now would prefer.
+    pub(in crate::state) fn prefers_returned(&self) -> bool {
+        self.prefers_returned
+    }
+
+    /// What stocks that are made from now on prefer.
+    pub(in crate::state) fn prefer_returned(&mut self, prefers_returned: bool) {
+        self.prefers_returned = prefers_returned;
+    }
+
     pub(super) fn enter(&mut self, group: Option<&GroupId>) -> Lane {
         let group = group.cloned();
         let known = self.by_group.get(&group).copied();

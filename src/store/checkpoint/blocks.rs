@@ -71,6 +71,16 @@ pub enum BadCheckpoint {
         /// What was found there.
         found: &'static str,
     },
+    /// The deduplication ids that it lists are not those that were written.
+    #[error("{path}, where its deduplication ids are, is damaged at offset {offset}: {found}")]
+    Buckets {
+        /// Their file.
+        path: String,
+        /// Where.
+        offset: u64,
+        /// What was found there.
+        found: &'static str,
+    },
     /// Its bytes are whole, and do not make sense.
     #[error("its content does not decode: {0}")]
     Content(String),

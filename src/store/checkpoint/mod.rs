@@ -32,6 +32,20 @@ pub(super) fn buckets_path(lsn: Lsn) -> String {
     format!("{CHECKPOINTS_DIR}/{:020}.ids", lsn.get())
 }
 
+/// Whether a checkpoint can lie there.
+pub(super) fn is_checkpoint_path(path: &str) -> bool {
+    name_in_dir(path).and_then(lsn_of).is_some()
+}
+
+/// Whether deduplication ids can lie there.
+pub(super) fn is_buckets_path(path: &str) -> bool {
+    name_in_dir(path).and_then(lsn_of_buckets).is_some()
+}
+
+fn name_in_dir(path: &str) -> Option<&str> {
+    path.strip_prefix(CHECKPOINTS_DIR)?.strip_prefix('/')
+}
+
 fn lsn_of(name: &str) -> Option<Lsn> {
     lsn_before(name, ".ckpt")
 }

@@ -84,7 +84,7 @@ fn length(disk: &dyn Disk, path: &str) -> io::Result<u64> {
 }
 
 /// Reads a checkpoint and its buckets from begin to end, past the page cache.
-pub(super) fn verify(
+pub(in crate::store) fn verify(
     disk: &dyn Disk,
     lsn: Lsn,
     lineage: Lineage,
@@ -149,14 +149,16 @@ pub(in crate::store) fn buckets(
             files.insert(bucket.file, Arc::clone(&file));
             file
         };
-        let (offset, found) = (bucket.offset, "a bucket's checksum does not match");
+        let (path, offset) = (buckets_path(bucket.file), bucket.offset);
         if bucket.offset + u64::from(bucket.length) > file.len()? {
-            return Err(BadCheckpoint::Damaged { offset, found: "a bucket is cut off" });
+            let found = "a bucket is cut off";
+            return Err(BadCheckpoint::Buckets { path, offset, found });
         }
         let mut bytes = vec![0; bucket.length as usize];
         read_exact_at(&*file, bucket.offset, &mut bytes)?;
         if crc32fast::hash(&bytes) != bucket.crc {
-            return Err(BadCheckpoint::Damaged { offset, found });
+            let found = "a bucket's checksum does not match";
+            return Err(BadCheckpoint::Buckets { path, offset, found });
         }
         let decoded = codec::decode_bucket(&bytes);
         let decoded = decoded.map_err(|error| BadCheckpoint::Content(error.to_string()))?;

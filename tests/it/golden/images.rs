@@ -88,6 +88,7 @@ fn queue_image() -> QueueImage {
         purged_below: SEQ,
         sends_paused: true,
         receives_paused: false,
+        prefers_returned: true,
     }
 }
 

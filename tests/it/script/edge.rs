@@ -141,7 +141,10 @@ impl Edge {
                 let message = |(leased, content)| self.message(leased, content, state);
                 Outcome::Received(pairs.map(message).collect())
             }
-            Reply::Status(_) | Reply::Checkpointed(_) | Reply::Compacted { .. } => {
+            Reply::Status(_)
+            | Reply::Checkpointed(_)
+            | Reply::Compacted { .. }
+            | Reply::BackupBegun(_) => {
                 unreachable!("scripts do not ask for these")
             }
             Reply::Deleted(outcomes) => Outcome::Deleted(merge(outcomes, |told| told, refused)),

@@ -1,5 +1,6 @@
 //! The service that looks after the broker: one file for each request.
 
+mod backup;
 mod checkpoint;
 mod compact;
 mod status;
@@ -38,5 +39,21 @@ impl v1::admin_service_server::AdminService for Admin {
     ) -> Result<Response<v1::CompactResponse>, Status> {
         let broker = self.gate.broker()?;
         Ok(Response::new(compact::answer(&broker).await?))
+    }
+
+    async fn begin_backup(
+        &self,
+        request: Request<v1::BeginBackupRequest>,
+    ) -> Result<Response<v1::BeginBackupResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(backup::begin(&broker, request.into_inner()).await?))
+    }
+
+    async fn end_backup(
+        &self,
+        request: Request<v1::EndBackupRequest>,
+    ) -> Result<Response<v1::EndBackupResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(backup::end(&broker, request.into_inner()).await?))
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn status(status: &Status) -> v1::BrokerStatus {
         checkpoint_before,
         checkpoint_under_way,
         checkpoints_failed,
+        backups_under_way,
         compaction,
         recovery,
     } = status;
@@ -42,6 +43,7 @@ pub(super) fn status(status: &Status) -> v1::BrokerStatus {
         checkpoint_before: checkpoint_before.as_ref().map(checkpoint),
         checkpoint_under_way: *checkpoint_under_way,
         failed_checkpoint_count: *checkpoints_failed,
+        backups_under_way: *backups_under_way,
         compaction: Some(self::compaction(compaction)),
         recovery: Some(self::recovery(recovery)),
     }

@@ -1,0 +1,90 @@
+//! When space is held back for a full disk, and when it is given back.
+
+use std::io;
+
+use super::{
+    Effect, Waiter,
+    owner::{Mode, Owner},
+};
+use crate::{
+    store::ReserveTask,
+    types::{Millis, Timestamp},
+};
+
+/// How long after the reserve could not be made it is tried again.
+const RETRY: Millis = Millis::from_secs(30);
+
+/// The space that is held back.
+pub(super) struct Reserve {
+    /// How much there is, in bytes.
+    bytes: u64,
+    is_under_way: bool,
+    /// A checkpoint or a compaction found no space.
+    is_needed: bool,
+    retry_at: Timestamp,
+}
+
+impl Reserve {
+    pub(super) fn new() -> Self {
+        Self { bytes: 0, is_under_way: false, is_needed: false, retry_at: Timestamp::ZERO }
+    }
+
+    /// What a start found.
+    pub(super) fn found(&mut self, bytes: u64) {
+        self.bytes = bytes;
+    }
+
+    /// A checkpoint or a compaction has failed; whether it can be tried again soon, because the
+    /// reserve goes.
+    pub(super) fn failed(&mut self, error: &io::Error) -> bool {
+        let is_full =
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        self.is_needed |= is_full && self.bytes > 0;
+        self.is_needed
+    }
+}
+
+impl<W: Waiter> Owner<W> {
+    /// Makes the reserve while there is space, gives it back when it is needed.
+    pub(super) fn go_on_with_reserve(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
+        let wanted = self.store.reserve_bytes();
+        let is_serving = self.mode == Mode::Serving;
+        let has_space = !self.is_disk_full();
+        let reserve = &mut self.reserve;
+        if reserve.is_under_way {
+            return;
+        }
+        let task = if reserve.is_needed {
+            ReserveTask::Release
+        } else if is_serving && has_space && reserve.bytes < wanted && now >= reserve.retry_at {
+            ReserveTask::Make(wanted)
+        } else {
+            return;
+        };
+        reserve.is_under_way = true;
+        effects.push(Effect::Reserve(task));
+    }
+
+    /// The task has run: how much is held back now.
+    pub(super) fn reserved(&mut self, now: Timestamp, outcome: io::Result<u64>) {
+        self.reserve.is_under_way = false;
+        match outcome {
+            Ok(bytes) => {
+                if bytes == 0 {
+                    self.reserve.is_needed = false;
+                    // What just freed it is to have the space first.
+                    self.reserve.retry_at = now.after(RETRY);
+                    self.retry_upkeep();
+                } else {
+                    self.store.zeros_written(bytes);
+                }
+                self.reserve.bytes = bytes;
+            }
+            Err(error) => {
+                self.reserve.is_needed = false;
+                self.reserve.retry_at = now.after(RETRY);
+                self.reserve_failed = Some(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading a backup wholly: everything is there, and as it was written.
+
+use std::sync::Arc;
+
+use super::{
+    BACKUP, BackupError, BackupFile, ListedCopy,
+    copy::{self, missing},
+};
+use crate::{
+    disk::{Access, Disk},
+    log::{self, FileId, FindingKind},
+    store::{Settings, Store, checkpoint},
+    types::{ImageEntry, Lsn},
+};
+
+/// A backup that is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// What it says of itself.
+    pub file: BackupFile,
+    /// Messages whose bytes are not as they were written.
+    pub damaged_count: u64,
+}
+
+/// Reads a backup: its own file, the list of files, the checkpoint, every frame of the log, and
+/// that every message of the checkpoint is there. Changes nothing.
+pub(super) fn check(disk: &Arc<dyn Disk>, accept_damaged: bool) -> Result<Checked, BackupError> {
+    let bytes = copy::read(&**disk, BACKUP).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => BackupError::NotABackup,
+        _ => BackupError::io("read", BACKUP)(source),
+    })?;
+    let file = BackupFile::decode(&bytes)?;
+    file.files.iter().try_for_each(|listed| check_length(&**disk, listed))?;
+    let lsn = file.checkpoint_lsn;
+    let manifest = checkpoint::read::verify(&**disk, lsn, file.lineage)
+        .map_err(|source| BackupError::Checkpoint { path: checkpoint::path(lsn), source })?;
+
+    let from = Some(manifest.position);
+    let mut ignore = |_: log::FrameView<'_>| Ok(());
+    let report = log::verify(&**disk, Some(file.lineage), from, &mut ignore, &mut |_| ())?;
+    let refusal = report.findings.iter().find(|finding| finding.kind.refuses_start());
+    if let Some(finding) = refusal {
+        let (path, found) = (finding.path.clone(), finding.found.clone());
+        return Err(BackupError::Corrupt { path, offset: finding.offset, found });
+    }
+    // The tick behind the last record, and then nothing.
+    let next_lsn = file.lsn.next().next();
+    if report.next_lsn != next_lsn {
+        let path = last_segment(&file);
+        return Err(BackupError::End { path, next_lsn: report.next_lsn, lsn: file.lsn.next() });
+    }
+    let damaged = report.findings.iter().filter(|it| it.kind == FindingKind::DamagedBody);
+    let damaged_count = damaged.clone().count() as u64;
+    if let Some(first) = damaged.clone().next().filter(|_| !accept_damaged) {
+        let (path, found) = (first.path.clone(), first.found.clone());
+        let (offset, count) = (first.offset, damaged_count);
+        return Err(BackupError::DamagedBodies { path, offset, found, count });
+    }
+    check_messages(disk, &file, &manifest)?;
+    Ok(Checked { file, damaged_count })
+}
+
+/// Everything that a start reads of the checkpoint is there, each of its messages among it.
+fn check_messages(
+    disk: &Arc<dyn Disk>,
+    file: &BackupFile,
+    manifest: &checkpoint::Manifest,
+) -> Result<(), BackupError> {
+    let settings =
+        Settings { tail_cache_bytes: 0, segment_bytes: 0, output_bytes: 0, pool_count_max: 0 };
+    let mut store = Store::new(settings, file.lineage);
+    store.read_entries(&**disk, manifest, &mut |_: ImageEntry| Ok(()))?;
+    store.load(disk, manifest, &mut |_| true, &mut |_, _| {})?;
+    Ok(())
+}
+
+/// The file is there, has its length, and is read from the device from now on.
+fn check_length(disk: &dyn Disk, listed: &ListedCopy) -> Result<(), BackupError> {
+    let ListedCopy { path, bytes: bytes_written } = listed;
+    let file = disk.open(path, Access::Read).map_err(missing(path))?;
+    let bytes = file.len().map_err(BackupError::io("measure", path))?;
+    file.drop_cache().map_err(BackupError::io("drop the cache of", path))?;
+    if bytes == *bytes_written {
+        return Ok(());
+    }
+    let (path, bytes_written) = (path.clone(), *bytes_written);
+    Err(BackupError::Length { path, bytes, bytes_written })
+}
+
+fn last_segment(file: &BackupFile) -> String {
+    let ids = file.files.iter().filter_map(|listed| FileId::of_path(&listed.path));
+    let last = ids.filter(|id| matches!(id, FileId::Segment(_))).max();
+    last.map(FileId::path).unwrap_or_default()
+}
+
+impl Checked {
+    /// The last record that is there, the one that proves the others.
+    pub fn last_lsn(&self) -> Lsn {
+        self.file.lsn.next()
+    }
+}

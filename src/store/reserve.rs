@@ -1,0 +1,77 @@
+//! Space that is held back for a full disk (R23 of the log's rules).
+//!
+//! What frees space needs some first: a checkpoint to let files go, a compaction to leave them. A
+//! file of zeros takes that space while there is enough. When a checkpoint or a compaction finds
+//! none, the file goes and it is tried again; once there is space, the file is made anew.
+
+use std::io::{self, IoSlice};
+
+use crate::disk::{Access, Disk, write_all_at};
+
+/// The file, in the data directory.
+pub(super) const RESERVE: &str = "RESERVE";
+const RESERVE_TEMPORARY: &str = "RESERVE.tmp";
+/// How many zeros are written at once, in bytes.
+const ZERO_BYTES: u64 = 1 << 20;
+
+/// What is to be done about the reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReserveTask {
+    /// Take so many bytes.
+    Make(u64),
+    /// Give all of them back.
+    Release,
+}
+
+impl ReserveTask {
+    /// Runs it; how many bytes are held back then. May wait for the device.
+    pub fn run(self, disk: &dyn Disk) -> io::Result<u64> {
+        match self {
+            Self::Make(bytes) => {
+                let made = make(disk, bytes);
+                if made.is_err() {
+                    let _ = disk.unlink(RESERVE_TEMPORARY);
+                }
+                made.map(|()| bytes)
+            }
+            Self::Release => {
+                remove(disk, RESERVE)?;
+                disk.sync_dir("")?;
+                Ok(0)
+            }
+        }
+    }
+}
+
+/// How many bytes are held back.
+pub fn reserved_bytes(disk: &dyn Disk) -> io::Result<u64> {
+    match disk.open(RESERVE, Access::Read) {
+        Ok(file) => file.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+fn make(disk: &dyn Disk, bytes: u64) -> io::Result<()> {
+    remove(disk, RESERVE_TEMPORARY)?;
+    let file = disk.create(RESERVE_TEMPORARY)?;
+    let zeros = vec![0; usize::try_from(ZERO_BYTES.min(bytes)).unwrap_or_default()];
+    let mut offset = 0;
+    while offset < bytes {
+        let part = usize::try_from(bytes - offset).unwrap_or(usize::MAX).min(zeros.len());
+        write_all_at(&*file, offset, &mut [IoSlice::new(&zeros[..part])])?;
+        offset += part as u64;
+        // In pieces, so that nobody else's sync waits for all of it.
+        file.sync_data()?;
+    }
+    file.sync_all()?;
+    disk.rename(RESERVE_TEMPORARY, RESERVE)?;
+    disk.sync_dir("")
+}
+
+fn remove(disk: &dyn Disk, path: &str) -> io::Result<()> {
+    match disk.unlink(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
