@@ -122,8 +122,16 @@ impl<W: Waiter> Owner<W> {
         }
     }
 
-    /// The checkpoint of a backup could not be taken, or the log could not go on elsewhere.
-    pub(super) fn refuse_backup(&mut self, now: Timestamp, refused: &Rejection) {
+    /// A checkpoint could not be taken. It was the one of the backup that begins, unless that has
+    /// its own already.
+    pub(super) fn checkpoint_of_backup_failed(&mut self, now: Timestamp, failed: &Rejection) {
+        if self.backups.beginning.as_ref().is_some_and(|beginning| beginning.pins.is_empty()) {
+            self.refuse_backup(now, failed);
+        }
+    }
+
+    /// The backup that begins cannot.
+    fn refuse_backup(&mut self, now: Timestamp, refused: &Rejection) {
         let Some(beginning) = self.backups.beginning.take() else { return };
         for (id, _) in beginning.pins {
             self.store.unpin(id);

@@ -267,6 +267,7 @@ impl<W: Waiter> Owner<W> {
                 self.store.checkpoint_published(&published, took, checkpoint.pause_us_max);
                 self.upkeep.last_bytes = published.bytes;
                 self.upkeep.checkpoint = None;
+                self.upkeep.retry_at = None;
                 self.upkeep.due.plan = true;
                 self.upkeep.due.reclaim = true;
                 let status = self.store.checkpoints().0.unwrap_or_default();
@@ -288,7 +289,7 @@ impl<W: Waiter> Owner<W> {
                 let what = "checkpoint";
                 let failed = Rejection::MaintenanceFailed { what, reason };
                 self.answer_checkpoint(now, &Err(failed.clone()));
-                self.refuse_backup(now, &failed);
+                self.checkpoint_of_backup_failed(now, &failed);
             }
         }
     }
@@ -409,7 +410,7 @@ impl<W: Waiter> Owner<W> {
         }
         let is_forced = self.upkeep.is_forced() || self.is_disk_full();
         let salt = self.entropy.next();
-        if let Some(plan) = self.store.plan_compaction(salt, is_forced) {
+        if let Some(plan) = self.store.plan_compaction(salt, is_forced, self.log.active_segment()) {
             self.upkeep.compaction = Compaction::Working;
             effects.push(Effect::Compact(CompactionTask::Begin(Box::new(plan))));
         } else {

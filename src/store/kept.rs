@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{checkpoint::Manifest, detail::KeptBy, pins::Pin};
 use crate::{
-    log::FileId,
+    log::{FileId, SegmentId},
     types::{CheckpointStatus, Lsn},
 };
 
@@ -14,6 +14,8 @@ pub(super) struct KeptCheckpoint {
     pub(super) status: CheckpointStatus,
     /// The files that a start from it needs.
     pub(super) needs: BTreeSet<FileId>,
+    /// The segment that a replay from it begins in.
+    segment: SegmentId,
     /// The checkpoints in whose files its deduplication ids lie.
     pub(super) bucket_files: BTreeSet<Lsn>,
 }
@@ -32,6 +34,7 @@ impl KeptCheckpoint {
         Self {
             status,
             needs: ids.filter(|id| manifest.needs(*id)).collect(),
+            segment: manifest.position.segment,
             bucket_files: manifest.buckets.iter().map(|bucket| bucket.file).collect(),
         }
     }
@@ -60,7 +63,13 @@ impl Kept {
 
     /// Whether a start may need a file that has no live message now. `needed_to` is the last LSN in
     /// it, or that of the record that switched to it.
+    ///
+    /// Of the segments behind a checkpoint's own, those that hold nothing are needed too, as when
+    /// the first frame of one was torn: a replay that finds a segment missing cannot know what it
+    /// held. *(s6 torn, its successor in use, s6 given back, kill: the start from a checkpoint in
+    /// s5 would be refused.)*
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
+        // From a checkpoint that a backup copies nothing is replayed here.
         let is_pinned = self.pins.iter().any(|pin| pin.checkpoint.needs.contains(&id));
         is_pinned || self.kept_by(id, needed_to).next().is_some()
     }
@@ -73,7 +82,10 @@ impl Kept {
         needed_to: Lsn,
     ) -> impl Iterator<Item = KeptBy> + use<> {
         let is_listed = |kept: Option<&KeptCheckpoint>| kept.is_some_and(|k| k.needs.contains(&id));
-        let is_behind = self.older().is_some_and(|older| needed_to > older.lsn());
+        let is_behind = self.older().is_some_and(|older| {
+            let follows = matches!(id, FileId::Segment(segment) if segment >= older.segment);
+            follows || needed_to > older.lsn()
+        });
         let behind = match id {
             FileId::Segment(_) => KeptBy::LogAfterOlder,
             FileId::Output(_) => KeptBy::SwitchRecord,
@@ -170,5 +182,14 @@ mod tests {
         kept.push(checkpoint(200, &[]));
         assert!(!kept.needs(segment(1), Lsn::new(100)));
         assert!(kept.needs(segment(1), Lsn::new(101)));
+    }
+
+    #[test]
+    fn a_segment_behind_a_checkpoint_is_kept_though_its_only_frame_was_torn() {
+        let mut kept = Kept::default();
+        kept.push(checkpoint(100, &[]));
+        kept.push(checkpoint(200, &[]));
+        assert!(kept.needs(segment(10), Lsn::new(0)), "a replay from segment 9 would miss it");
+        assert!(!kept.needs(segment(8), Lsn::new(0)));
     }
 }

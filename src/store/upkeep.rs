@@ -97,9 +97,9 @@ impl Store {
     /// rest is to be unlinked. `active` is the segment that is written to.
     pub fn reclaim(&mut self, active: Option<SegmentId>) -> Unlink {
         let is_free = |id: &FileId, info: &StoredInfo| {
-            let in_use = active.is_some_and(|active| *id >= FileId::Segment(active))
-                && matches!(id, FileId::Segment(_));
-            info.live_count == 0 && !in_use && !self.kept.needs(*id, info.needed_to)
+            info.live_count == 0
+                && !is_written_to(*id, active)
+                && !self.kept.needs(*id, info.needed_to)
         };
         let free: Vec<FileId> = self
             .files
@@ -140,14 +140,24 @@ impl Store {
     /// What to copy next. Files older than the older checkpoint count: in younger ones messages
     /// are still dying. `forced`: every file that is less than half live, else only if all of them
     /// together are.
-    pub fn plan_compaction(&mut self, salt: u64, forced: bool) -> Option<CompactionPlan> {
+    ///
+    /// `active` is the segment that is written to, which is never copied: it would get messages
+    /// behind those that were taken out of it, and the next start reads a segment in one run.
+    pub fn plan_compaction(
+        &mut self,
+        salt: u64,
+        forced: bool,
+        active: Option<SegmentId>,
+    ) -> Option<CompactionPlan> {
         let settled_to = if forced {
             self.kept.newest().map(KeptCheckpoint::lsn)?
         } else {
             self.kept.older().map(KeptCheckpoint::lsn)?
         };
-        let is_settled = |info: &StoredInfo| info.live_count > 0 && info.needed_to <= settled_to;
-        let settled = self.files.by_id.iter().filter(|(_, info)| is_settled(info));
+        let is_settled = |id: &FileId, info: &StoredInfo| {
+            !is_written_to(*id, active) && info.live_count > 0 && info.needed_to <= settled_to
+        };
+        let settled = self.files.by_id.iter().filter(|(id, info)| is_settled(id, info));
         let sums = settled
             .clone()
             .fold((0, 0), |(bytes, live), (_, info)| (bytes + info.bytes, live + info.live_bytes));
@@ -252,6 +262,11 @@ impl Store {
         }
         self.spare = spare;
     }
+}
+
+/// Whether a file is the segment that is written to, or behind it.
+fn is_written_to(id: FileId, active: Option<SegmentId>) -> bool {
+    matches!(id, FileId::Segment(segment) if active.is_some_and(|active| segment >= active))
 }
 
 fn key_buckets(

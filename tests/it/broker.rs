@@ -5,7 +5,7 @@
 //! follow; [`SimBroker::settle`] writes them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -20,7 +20,7 @@ use ledgerq::{
         upkeep,
     },
     clock::{BrokerClock, Clock},
-    disk::SimDisk,
+    disk::{SimDisk, sim::Random},
     entropy::SeededEntropy,
     log::{LogError, RecoveryReport, SEGMENT_BYTES_MIN},
     state,
@@ -132,6 +132,9 @@ pub(crate) struct Told {
     pub(crate) looked: Vec<(Envelope, Bytes)>,
 }
 
+/// Which effects wait to be told, and those that do.
+type HeldBack = (fn(&Effect<Client>) -> bool, VecDeque<Effect<Client>>);
+
 /// A broker and what it told its clients.
 pub(crate) struct SimBroker {
     disk: SimDisk,
@@ -148,6 +151,8 @@ pub(crate) struct SimBroker {
     /// How often no segment could be prepared.
     no_space_count: u64,
     report: RecoveryReport,
+    /// What is to run only when told, and what of it has not run yet.
+    held_back: Option<HeldBack>,
     _directory: Directory,
 }
 
@@ -176,6 +181,7 @@ impl SimBroker {
             failure: None,
             no_space_count: 0,
             report: started.report,
+            held_back: None,
             _directory: started.directory,
         };
         // As its threads would: what goes on by itself goes on.
@@ -254,10 +260,37 @@ impl SimBroker {
                 return;
             }
             for effect in effects.drain(..) {
-                self.carry_out(effect);
+                match &mut self.held_back {
+                    Some((is_held, waiting)) if is_held(&effect) => waiting.push_back(effect),
+                    _ => self.carry_out(effect),
+                }
             }
         }
         panic!("the owner does not come to rest");
+    }
+
+    /// From now on, what goes on in the background does so only when told: whatever clients do may
+    /// come in between, as it may with threads.
+    pub(crate) fn hold_background(&mut self) {
+        self.held_back = Some((is_background, VecDeque::new()));
+    }
+
+    /// From now on, frames are written only when told, and the background is faster.
+    pub(crate) fn hold_writes(&mut self) {
+        self.held_back = Some((|effect| matches!(effect, Effect::Write(..)), VecDeque::new()));
+    }
+
+    /// Carries out one of the things that were held back; whether there was one.
+    pub(crate) fn go_on(&mut self, random: &mut Random) -> bool {
+        let Some((_, waiting)) = &mut self.held_back else { return false };
+        if waiting.is_empty() {
+            return false;
+        }
+        let at = random.below(waiting.len());
+        let effect = waiting.remove(at).expect("it is within the queue");
+        self.carry_out(effect);
+        self.settle();
+        true
     }
 
     /// Lets time pass as a real clock does: the owner is woken whenever it asked to be.
@@ -289,6 +322,9 @@ impl SimBroker {
 
     /// Shuts down in order.
     pub(crate) fn drain(&mut self) {
+        for effect in self.held_back.take().map(|(_, waiting)| waiting).unwrap_or_default() {
+            self.carry_out(effect);
+        }
         self.owner.step(self.time.now(), Event::Drain);
         self.settle();
     }
@@ -401,4 +437,16 @@ impl SimBroker {
     fn absent(&self) -> std::sync::MutexGuard<'_, Absent> {
         self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the program has a thread in the background for it, while it goes on serving.
+fn is_background(effect: &Effect<Client>) -> bool {
+    matches!(
+        effect,
+        Effect::Prepare(_)
+            | Effect::Seal(_)
+            | Effect::Checkpoint(_)
+            | Effect::Compact(_)
+            | Effect::Unlink(_)
+    )
 }

@@ -14,6 +14,8 @@ mod corpus;
 mod crash;
 /// Queues that are deep.
 mod depth;
+/// Disk that is given back, and figures for it.
+mod disk_bounds;
 /// A full disk: what is refused, what goes on, and that it ends by itself.
 mod disk_full;
 /// A tenant that floods a queue and one that does not.
@@ -24,6 +26,8 @@ mod format_doc;
 mod golden;
 /// How the sources are kept: which room may use which, and what a file may look like.
 mod layering;
+/// Rules about checkpoints, reclaim and compaction, each with the history that it prevents.
+mod log_rules;
 /// Random scripts against a simple model of standard queues.
 mod model;
 /// The program itself: started, killed, stopped, damaged, and spoken to from the command line.

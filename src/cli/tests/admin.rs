@@ -15,6 +15,7 @@ async fn run(line: &str, to: Session) -> Result<(), Failure> {
         Command::Status => status::run(to).await,
         Command::Checkpoint => status::checkpoint(to).await,
         Command::Compact => status::compact(to).await,
+        Command::Backup(args) => backup::run(args, to).await,
         other => panic!("{other:?} is none of these"),
     }
 }
@@ -45,6 +46,7 @@ async fn a_status_is_a_table_of_figures() {
         checkpoint           LSN 100, 3.0 MiB, 1m ago, took 250ms, longest pause 1ms 500us
         the one before       LSN 50, 3.0 MiB, 1h 1m 40s ago, taken before the start
         checkpoints          one under way, 0 failed
+        backups              1 under way
         compaction           at rest, 1 run done, 0 failed, 5000 messages copied
         started from         the checkpoint at LSN 50
         start read           40 messages from indexes, 0 files without, 12 records (6.0 KiB) replayed
@@ -98,7 +100,7 @@ async fn a_status_is_one_object() {
             "lsn":100,"at":"2023-11-14T22:12:20.000Z","size_bytes":3145728,"took_ms":250,"max_pause_us":1500},
             "checkpoint_before":{
             "lsn":50,"at":"2023-11-14T21:11:40.000Z","size_bytes":3145728,"took_ms":0,"max_pause_us":0},
-            "checkpoint_under_way":true,"failed_checkpoint_count":0,"compaction":{
+            "checkpoint_under_way":true,"failed_checkpoint_count":0,"backups_under_way":1,"compaction":{
             "under_way":false,"switched_count":1,"failed_count":0,"copied_count":5000,"last_output_id":1},
             "recovery":{
             "checkpoint_lsn":50,"damaged_checkpoint_count":0,"indexed_message_count":40,"unindexed_file_count":0,"replayed_record_count":12,"replayed_bytes":6144,"survey_ms":20,"load_ms":300,"replay_ms":7}}
@@ -169,4 +171,23 @@ async fn a_checkpoint_that_failed_is_a_line_and_a_code() {
     let failure = run("checkpoint", session).await.expect_err("it failed");
     assert_eq!(failure.exit, Exit::Refused);
     assert!(failure.line.expect("a line").starts_with("no space"));
+}
+
+#[tokio::test]
+async fn a_backup_of_a_broker_elsewhere_is_refused_and_ended() {
+    let outside = tempfile::tempdir().expect("a temporary directory can be made");
+    let (fake, sink) = (Fake::default(), Shared::default());
+    let to = outside.path().join("backup");
+    let line = format!("backup --to {}", to.display());
+    let refused = run(&line, fake.session(sink.clone(), false).await).await;
+    let failure = refused.expect_err("its files are not to be read");
+    let line = failure.line.expect("a line");
+    assert!(line.contains("/no/such/directory, which cannot be read from here"), "{line}");
+    assert_eq!(fake.state(|state| state.ended.clone()), [7], "the broker need not keep anything");
+
+    std::fs::write(to.join("note"), b"mine").expect("the directory was made");
+    let line = format!("backup --to {}", to.display());
+    let refused = run(&line, fake.session(sink, false).await).await.expect_err("it is not empty");
+    assert_eq!(refused.exit, Exit::CannotStart);
+    assert_eq!(fake.state(|state| state.ended.len()), 1, "nothing was begun");
 }

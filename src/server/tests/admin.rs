@@ -8,8 +8,8 @@ use crate::{
     client::Client,
     proto::v1::{self, admin_service_client::AdminServiceClient},
     types::{
-        CheckpointStatus, CompactionStatus, FilesStatus, Lsn, Millis, OutputId, RecoveryStatus,
-        Status, WrittenStatus,
+        BackupId, BackupPlan, CheckpointStatus, CompactionStatus, FilesStatus, Lsn, Millis,
+        OutputId, RecoveryStatus, Status, WrittenStatus,
     },
 };
 
@@ -137,4 +137,32 @@ async fn maintenance_that_failed_is_told_with_its_reason_and_not_repeated() {
     let error = client.compact().await.expect_err("it failed");
     assert!(error.to_string().contains("no space"), "{error}");
     assert_eq!(asked.try_iter().count(), 2);
+}
+
+#[tokio::test]
+async fn a_backup_is_begun_with_its_plan_and_ended_by_its_id() {
+    let plan = BackupPlan {
+        id: BackupId::new(u64::MAX - 1),
+        lsn: Lsn::new(9),
+        last_frame_crc: u32::MAX - 2,
+        checkpoint_lsn: Lsn::new(8),
+        files: vec!["segments/00000000000000000001.seg".to_owned()],
+        until: Timestamp::from_millis(77),
+    };
+    let begun = plan.clone();
+    let (served, asked) = serve(move |command| match command {
+        Command::BeginBackup { .. } => reply(Reply::BackupBegun(Box::new(begun.clone()))),
+        _ => refuse(Rejection::BackupNotFound),
+    })
+    .await;
+    let client = Client::connect(&served.url).await.expect("the port is open");
+    let hold = Millis::from_secs(90);
+    assert_eq!(client.begin_backup(Some(hold)).await.map(|begun| begun.plan), Ok(plan.clone()));
+    let error = client.end_backup(plan.id).await.expect_err("it is over");
+    assert!(error.to_string().contains("not under way any more"), "{error}");
+    let commands: Vec<_> = asked.try_iter().collect();
+    let end = Command::EndBackup { backup: plan.id };
+    assert_eq!(commands, [Command::BeginBackup { hold }, end]);
+    let error = client.begin_backup(Some(Millis::ZERO)).await.expect_err("it is too short");
+    assert!(error.to_string().contains("hold is 0s, it can be 1s to 1d"), "{error}");
 }

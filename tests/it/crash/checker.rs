@@ -67,7 +67,7 @@ impl Checker {
 
     fn asked(&mut self, id: AskId, at: Timestamp, ask: &Ask) {
         match ask {
-            Ask::Receive { .. } => {}
+            Ask::Receive { .. } | Ask::Resend | Ask::Upkeep => {}
             Ask::Create { queue, dead_letters } => {
                 self.ways.extend(dead_letters.map(|target| (*queue, target)));
             }
@@ -88,7 +88,10 @@ impl Checker {
                     fate.until_at_least = fate.until_at_least.min(at.after(*timeout));
                 }
             }
-            Ask::Purge { queue } => {
+            Ask::Purge { queue } | Ask::Drop { queue } => {
+                if matches!(ask, Ask::Drop { .. }) {
+                    self.created.remove(queue);
+                }
                 let ways = self.ways.clone();
                 let is_reached = |fate: &&mut Fate| reach(&ways, fate.queue).contains(queue);
                 for fate in self.fates.values_mut().filter(is_reached) {
@@ -116,7 +119,7 @@ impl Checker {
                 return Err(Violation::QueueLost(queue));
             }
             (Ask::Send { numbers, .. }, Told::Refused(_)) => self.were_refused(&numbers),
-            (Ask::Purge { .. }, Told::Refused(_)) => self.purge_was_not(id),
+            (Ask::Purge { .. } | Ask::Drop { .. }, Told::Refused(_)) => self.purge_was_not(id),
             (Ask::Create { queue, .. }, Told::Done) => drop(self.created.insert(queue)),
             (Ask::Send { numbers, .. }, Told::Sent) => self.were_accepted(&numbers),
             (Ask::Receive { queue }, Told::Received(leases)) => {
@@ -151,8 +154,10 @@ impl Checker {
                     fate.until_at_least = fate.until;
                 }
             }
-            (Ask::Purge { queue }, Told::Done) => self.purge_told(id, queue),
-            (Ask::Move { .. }, Told::Done) | (_, Told::Refused(_)) => {}
+            (Ask::Purge { queue } | Ask::Drop { queue }, Told::Done) => self.purge_told(id, queue),
+            (Ask::Move { .. } | Ask::Upkeep, Told::Done)
+            | (Ask::Resend, Told::Sent)
+            | (_, Told::Refused(_)) => {}
             (ask, told) => panic!("{ask:?} was answered with {told:?}"),
         }
         Ok(())
@@ -282,7 +287,10 @@ impl Checker {
                 | Ask::Change { .. }
                 | Ask::Purge { .. }
                 | Ask::Cancel { .. }
-                | Ask::Move { .. } => {}
+                | Ask::Move { .. }
+                | Ask::Drop { .. }
+                | Ask::Resend
+                | Ask::Upkeep => {}
             }
         }
         for fate in self.fates.values_mut() {

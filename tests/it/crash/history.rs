@@ -64,6 +64,14 @@ pub(super) enum Ask {
         source: QueueNo,
         target: QueueNo,
     },
+    /// A queue is deleted.
+    Drop {
+        queue: QueueNo,
+    },
+    /// A message that was accepted is sent again, with its deduplication id.
+    Resend,
+    /// A checkpoint, or a compaction.
+    Upkeep,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,11 +6,13 @@
 
 mod bad_histories;
 mod checker;
+mod equivalence;
 mod faults;
 mod history;
 mod recovery;
 mod session;
 mod states;
+mod upkeep;
 
 /// A number from the environment.
 fn setting(name: &str) -> Option<u64> {

@@ -3,20 +3,26 @@
 //!
 //! The seed decides everything: the same seed and fault give the same history, byte by byte.
 
+mod emptied;
+mod upkeep;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ledgerq::{
-    broker::{StartError, digest},
+    broker::{StartError, digest, start::Settings},
     disk::{
         SimDisk,
         sim::{Counter, Fault, Faults, Random, keep_none},
     },
     types::{
         Command, Delay, DeleteMode, DeleteOutcome, Envelope, LeaseRef, Millis, MoveFilter,
-        MoveSpec, QueueName, RedrivePolicy, Reply, SendEntry, Seq, SettingsPatch, Step,
+        MoveSpec, QueueName, RedrivePolicy, Rejection, Reply, SendEntry, Seq, SettingsPatch, Step,
+        Timestamp,
     },
 };
+
+pub(super) use emptied::{empty, found, start_and_empty};
 
 use super::history::{Ask, AskId, Deleted, Event, Lease, Number, QueueNo, Told};
 use crate::{
@@ -24,7 +30,7 @@ use crate::{
     commands,
 };
 
-const QUEUES: [&str; 4] = ["jobs", "mails", "dead", "orders.fifo"];
+const QUEUES: [&str; 5] = ["jobs", "mails", "dead", "orders.fifo", "temps"];
 pub(super) const JOBS: QueueNo = 0;
 const MAILS: QueueNo = 1;
 /// Where dead letters of jobs go.
@@ -34,11 +40,27 @@ const ORDERS: QueueNo = 3;
 const RECEIVES_MAX: u32 = 1;
 /// Message groups of orders.
 const GROUPS: u64 = 3;
-const ALL: [QueueNo; 4] = [JOBS, MAILS, DEAD, ORDERS];
+/// Deleted and made again by some workloads.
+const TEMPS: QueueNo = 4;
+const ALL: [QueueNo; 5] = [JOBS, MAILS, DEAD, ORDERS, TEMPS];
 /// Longer than any lease or delay of a workload.
 const LONGEST: Millis = Millis::from_secs(61);
 /// Rounds of one workload; each may hold several requests and is one frame or two.
 const ROUNDS: usize = 18;
+
+/// From this number on messages are large.
+const LARGE_FROM: Number = 1_000_000;
+
+/// What a session does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Workload {
+    /// What clients do, on a broker that has little to keep up.
+    Plain,
+    /// Checkpoints, compactions and files that die, between what clients do.
+    Upkeep,
+    /// The same each time: every kind of upkeep, one after another.
+    Script,
+}
 
 /// One fault at one operation, counted over all starts of a session.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +81,7 @@ pub(super) struct Session {
     /// A write failed, and the broker stopped.
     pub(super) has_failed: bool,
     pub(super) no_space_count: u64,
+    workload: Workload,
     random: Random,
     broker: Option<SimBroker>,
     waiting: Vec<(RequestId, AskId, Ask)>,
@@ -71,10 +94,17 @@ pub(super) struct Session {
     scheduled: Vec<Number>,
     /// What clients were told of the messages that they sent.
     seqs: BTreeMap<Number, Seq>,
+    /// Messages of groups that were accepted, each with its group and when it was sent.
+    grouped: Vec<(Number, u64, Timestamp)>,
 }
 
 /// Runs the workload of a seed until it is over, or the broker is.
 pub(super) fn run(seed: u64, planned: Option<Planned>) -> Session {
+    run_workload(Workload::Plain, seed, planned)
+}
+
+/// Runs a workload of this kind.
+pub(super) fn run_workload(workload: Workload, seed: u64, planned: Option<Planned>) -> Session {
     let mut session = Session {
         disk: SimDisk::new(),
         clock: ToldClock::new(),
@@ -83,21 +113,36 @@ pub(super) fn run(seed: u64, planned: Option<Planned>) -> Session {
         planned,
         has_failed: false,
         no_space_count: 0,
+        workload,
         random: Random::new(seed),
         broker: None,
         waiting: Vec::new(),
-        next_number: 1,
+        next_number: if workload == Workload::Plain { 1 } else { LARGE_FROM },
         next_ask: 0,
         starts_count: 0,
         seed,
         leases: Vec::new(),
         scheduled: Vec::new(),
         seqs: BTreeMap::new(),
+        grouped: Vec::new(),
     };
     if session.start().is_ok() {
-        session.rounds();
+        match workload {
+            Workload::Plain => session.rounds(),
+            Workload::Upkeep => session.upkeep_rounds(),
+            Workload::Script => session.upkeep_script(),
+        }
     }
     session
+}
+
+impl Workload {
+    pub(super) fn settings(self) -> Settings {
+        match self {
+            Self::Plain => small_settings(),
+            Self::Upkeep | Self::Script => upkeep::settings(),
+        }
+    }
 }
 
 impl Session {
@@ -118,16 +163,25 @@ impl Session {
         self.disk.set_faults(faults);
         self.starts_count += 1;
         let seed = self.seed << 8 | self.starts_count;
-        self.broker = Some(SimBroker::start(small_settings(), &self.disk, &self.clock, seed)?);
+        let settings = self.workload.settings();
+        let mut broker = SimBroker::start(settings, &self.disk, &self.clock, seed)?;
+        if self.workload == Workload::Upkeep {
+            broker.hold_background();
+        }
+        self.broker = Some(broker);
         Ok(())
     }
 
-    fn rounds(&mut self) {
-        for queue in [DEAD, JOBS, MAILS, ORDERS] {
+    fn create_queues(&mut self, queues: &[QueueNo]) {
+        for queue in queues.iter().copied() {
             let dead_letters = (queue == JOBS).then_some(DEAD);
             self.ask(Ask::Create { queue, dead_letters }, create(queue, dead_letters));
         }
         self.settle();
+    }
+
+    fn rounds(&mut self) {
+        self.create_queues(&[DEAD, JOBS, MAILS, ORDERS]);
         for _ in 0..ROUNDS {
             if self.is_over() {
                 return;
@@ -293,6 +347,9 @@ impl Session {
     fn settle(&mut self) {
         let Some(broker) = self.broker.as_mut() else { return };
         broker.settle();
+        for _ in 0..self.random.below(if self.workload == Workload::Upkeep { 5 } else { 1 }) {
+            broker.go_on(&mut self.random);
+        }
         self.has_failed |= broker.failure().is_some();
         self.no_space_count = self.no_space_count.max(broker.no_space_count());
         for (request, id, ask) in std::mem::take(&mut self.waiting) {
@@ -308,6 +365,10 @@ impl Session {
             let pairs = numbers.iter().zip(outcomes);
             self.seqs.extend(pairs.filter_map(|(n, sent)| Some((*n, sent.as_ref().ok()?.seq))));
         }
+        if let (Ask::Send { numbers, group: Some(group), .. }, Ok(_)) = (ask, &answer.reply) {
+            let now = self.clock.now();
+            self.grouped.extend(numbers.iter().map(|number| (*number, *group, now)));
+        }
         let (told, refs) = told(answer);
         if let (Ask::Receive { queue }, Told::Received(leases)) = (ask, &told) {
             let pairs = leases.iter().zip(&refs);
@@ -317,57 +378,17 @@ impl Session {
     }
 }
 
-/// Starts on what a disk holds, takes everything out and writes that into the history too.
-pub(super) fn start_and_empty(
-    disk: &SimDisk,
-    clock: &ToldClock,
-    history: &[Event],
-    seed: u64,
-) -> Result<Vec<Event>, StartError> {
-    let mut broker = SimBroker::start(small_settings(), disk, clock, seed)?;
-    broker.owner().state().check_all();
-    let mut history = history.to_vec();
-    history.push(Event::Ended);
-    let mut next_ask = history.len() + 1_000_000;
-    // What is leased or waits now is there once the longest lease is over. Of a group only then.
-    for (wait, queues) in [(Millis::ZERO, &[JOBS, MAILS, DEAD][..]), (LONGEST, &ALL)] {
-        broker.leap(wait);
-        // Tasks that go on take their steps.
-        broker.advance(Millis::from_secs(1));
-        for queue in queues.iter().copied() {
-            loop {
-                let at = clock.now();
-                history.push(Event::Asked { id: next_ask, at, ask: Ask::Receive { queue } });
-                let answer = broker.ask(receive(queue, 1000, 12 * 3_600_000));
-                let (told, _) = told(answer.expect("it does not wait"));
-                let is_last = !matches!(&told, Told::Received(leases) if !leases.is_empty());
-                history.push(Event::Told { id: next_ask, at, told });
-                next_ask += 1;
-                if is_last {
-                    break;
-                }
-            }
-        }
-    }
-    history.push(Event::Emptied);
-    Ok(history)
-}
-
-/// The messages that were received last, with their counts: what a start found.
-pub(super) fn found(history: &[Event]) -> BTreeMap<Number, u32> {
-    let begin = history.iter().rposition(|event| *event == Event::Ended).unwrap_or(0);
-    let leases = history[begin..].iter().filter_map(|event| match event {
-        Event::Told { told: Told::Received(leases), .. } => Some(leases),
-        _ => None,
-    });
-    leases.flatten().map(|lease| (lease.number, lease.count)).collect()
-}
-
 fn told(answer: Answer) -> (Told, Vec<LeaseRef>) {
     let mut refs = Vec::new();
     let told = match answer.reply {
         Err(refused) => Told::Refused(refused.to_string()),
-        Ok(Reply::Done | Reply::Queue(_) | Reply::MoveStarted { .. }) => Told::Done,
+        Ok(
+            Reply::Done
+            | Reply::Queue(_)
+            | Reply::MoveStarted { .. }
+            | Reply::Checkpointed(_)
+            | Reply::Compacted { .. },
+        ) => Told::Done,
         Ok(Reply::Sent(outcomes)) => {
             assert!(outcomes.iter().all(Result::is_ok), "every entry is good");
             Told::Sent
@@ -384,8 +405,10 @@ fn told(answer: Answer) -> (Told, Vec<LeaseRef>) {
         Ok(Reply::Deleted(outcomes)) => {
             let outcomes = outcomes.into_iter().map(|outcome| match outcome {
                 Ok(DeleteOutcome::Deleted) => Deleted::Gone,
-                Ok(DeleteOutcome::AlreadyDeleted) => Deleted::NotThere,
                 Ok(DeleteOutcome::StaleLease) => Deleted::Stale,
+                // Or the queue was deleted since, and the message with it.
+                Ok(DeleteOutcome::AlreadyDeleted)
+                | Err(Rejection::ReceiptHandleOfAnotherQueue { .. }) => Deleted::NotThere,
                 Err(refused) => panic!("a delete under a good handle was refused: {refused}"),
             });
             Told::Deleted(outcomes.collect())
@@ -414,7 +437,9 @@ fn lease(content: &Content) -> Lease {
 /// that sectors are zero as written; some are so long that a few fill a segment.
 fn body(number: Number) -> Bytes {
     let mut random = Random::new(number);
-    let length = [0, 600, 4_800, 4_900, 5_000][random.below(5)];
+    let small = [0, 600, 4_800, 4_900, 5_000];
+    let large = [10, 600, 5_000, 10_000, 15_000];
+    let length = if number < LARGE_FROM { small } else { large }[random.below(5)];
     let filler = [0, b'x'][random.below(2)];
     let mut bytes = format!("{number}:").into_bytes();
     bytes.resize(bytes.len() + length, filler);

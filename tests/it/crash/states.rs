@@ -123,7 +123,7 @@ fn crash_everywhere(seed: u64) -> u64 {
 }
 
 /// What the disk may hold when the process or the power has gone.
-fn states_of(disk: &SimDisk, seed: u64) -> Vec<(String, SimDisk)> {
+pub(super) fn states_of(disk: &SimDisk, seed: u64) -> Vec<(String, SimDisk)> {
     let mut states = vec![("killed".to_owned(), disk.kill())];
     let every: Vec<SimDisk> = disk.every_crash(EXHAUSTIVE_MAX + 1).collect();
     if every.len() <= EXHAUSTIVE_MAX {

@@ -3,6 +3,8 @@
 //! Nothing here knows how the broker works inside. Times are those of the real clock, so a test
 //! never waits for a time to pass but for something to happen, up to [`PATIENCE`].
 
+/// Backups and what is restored from them.
+mod backup;
 /// Transacts through a chain of queues, with kills.
 mod chain;
 /// The command line in scripts.

@@ -1,0 +1,104 @@
+//! Compaction outputs: when they count, and what is in them.
+
+use ledgerq::{
+    disk::sim::{Counter, Fault, Faults, Random, keep_all},
+    log::SEGMENTS_DIR,
+    types::Command,
+};
+
+use super::{Life, damage_all_checkpoints, outputs, segments};
+use crate::commands::{entry, send};
+
+#[test]
+fn r5_an_output_is_durable_before_a_record_switches_to_it() {
+    let mut life = Life::begin();
+    let operations = |life: &mut Life| {
+        life.send(7);
+        life.consume(2);
+        life.checkpoint();
+        life.disk.operation_count()
+    };
+    let from = operations(&mut life);
+    assert_eq!(life.compact(), 2, "of the first segment two messages are left");
+    let to = life.disk.operation_count();
+    for nth in from..=to {
+        let mut life = Life::begin();
+        operations(&mut life);
+        let nth = nth - from + 1;
+        life.disk.set_faults(Faults::none().at(Counter::Changes, nth, Fault::Crash));
+        let _ = life.broker.ask(Command::Compact);
+        // Of the log all was kept, of the rest nothing.
+        for disk in [life.disk.kill(), life.power_cut(), life.disk.crash(&mut keep_all())] {
+            let mut life = life.restart_on(&disk).expect("it starts");
+            assert_eq!(life.take(5).len(), 5, "operation {nth}");
+        }
+    }
+}
+
+#[test]
+fn r19_an_output_that_came_and_went_between_two_checkpoints_is_no_loss() {
+    let mut life = Life::begin();
+    life.send(7);
+    life.consume(2);
+    life.checkpoint();
+    assert!(life.compact() > 0);
+    assert_eq!(outputs(&life.disk).len(), 1);
+    let rest = life.take(5);
+    life.delete(rest);
+    life.checkpoint();
+    life.checkpoint();
+    life.checkpoint();
+    assert!(outputs(&life.disk).is_empty(), "it is dead: {:?}", outputs(&life.disk));
+    let mut life = life.restart_on(&life.power_cut()).expect("nothing is missing");
+    assert_eq!(life.count(), 0);
+}
+
+#[test]
+fn r20_without_a_good_checkpoint_an_output_refuses_the_start() {
+    let mut life = Life::begin();
+    life.send(7);
+    life.consume(2);
+    life.checkpoint();
+    assert!(life.compact() > 0);
+    let disk = life.power_cut();
+    assert_eq!(segments(&disk)[0], format!("{SEGMENTS_DIR}/{:020}.seg", 1), "the log is whole");
+    damage_all_checkpoints(&disk);
+    let refused = life.restart_on(&disk).map(|_| ()).expect_err("a part may bring back");
+    assert!(refused.contains("checkpoint"), "{refused}");
+}
+
+#[test]
+fn r21_a_message_that_died_during_a_compaction_stays_dead() {
+    let mut life = Life::begin();
+    life.send(7);
+    let leases = life.take(7);
+    life.delete(leases[..1].to_vec());
+    life.broker.hold_background();
+    let mut random = Random::new(1);
+    let wanted = life.broker.submit(Command::Checkpoint);
+    life.broker.settle();
+    while life.broker.go_on(&mut random) {}
+    assert!(life.broker.take_told(wanted).is_some(), "it was taken");
+    life.broker.submit(Command::Compact);
+    life.broker.settle();
+    // It has opened its files, and these die under it.
+    life.broker.go_on(&mut random);
+    life.delete(leases[1..3].to_vec());
+    while life.broker.go_on(&mut random) {}
+    assert_eq!(life.count(), 4);
+    assert_eq!(life.status().files.live_count, 4);
+    let mut life = life.restart_on(&life.power_cut()).expect("it starts");
+    assert_eq!((life.count(), life.status().files.live_count), (4, 4));
+}
+
+#[test]
+fn the_segment_that_is_written_to_is_never_compacted() {
+    let mut life = Life::begin();
+    life.ask(send("jobs", entry("one")));
+    life.checkpoint();
+    assert_eq!(life.compact(), 0, "it goes on, and its messages stay in one run");
+    life.ask(send("jobs", entry("two")));
+    life.checkpoint();
+    let mut life = life.restart_on(&life.power_cut()).expect("it starts");
+    assert_eq!(life.take(2).len(), 2);
+}
