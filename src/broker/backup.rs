@@ -87,6 +87,11 @@ impl<W: Waiter> Owner<W> {
             self.hold(Some(waiter), Err(Rejection::TooManyBackups { backups_max }));
             return;
         }
+        if self.is_disk_full() {
+            // The segments that are left are for deletes and checkpoints (R23).
+            self.hold(Some(waiter), Err(Rejection::DiskFull));
+            return;
+        }
         self.backups.asked.push(Asked { waiter, hold });
         self.ask_checkpoint(None);
     }

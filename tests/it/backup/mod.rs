@@ -6,14 +6,16 @@ mod within;
 mod world;
 
 use ledgerq::{
+    broker::StartError,
     disk::{Access, Disk, SimDisk},
     store::StoreError,
     types::{BackupId, BackupPlan, Command, Lsn, Millis, Rejection, Reply, Status},
 };
 
-use ledgerq::broker::StartError;
 use within::Within;
 use world::{DIR, World, ask, copy, order, restore, restore_from, seen, start};
+
+use crate::commands;
 
 fn status(world: &mut World) -> Status {
     match ask(&mut world.broker, Command::GetStatus) {
@@ -192,7 +194,16 @@ fn a_backup_without_space_for_its_checkpoint_is_refused_and_keeps_nothing() {
     let refused = ask(&mut world.broker, Command::BeginBackup { hold });
     assert!(matches!(refused, Err(Rejection::MaintenanceFailed { .. })), "{refused:?}");
     assert_eq!(status(&mut world).backups_under_way, 0);
+    // Once no segment can be prepared, what is left of the log is not for backups.
+    for _ in 0..60 {
+        let entry = commands::entry("x".repeat(2000));
+        let sent = ask(&mut world.broker, commands::send("mails", entry));
+        assert!(matches!(sent, Ok(_) | Err(Rejection::DiskFull)), "{sent:?}");
+    }
+    let refused = ask(&mut world.broker, Command::BeginBackup { hold });
+    assert_eq!(refused, Err(Rejection::DiskFull));
     disk.set_capacity_bytes(None);
+    world.broker.advance(Millis::from_secs(60));
     let before = seen(&mut world.broker);
     world.back_up();
     let target = SimDisk::new();

@@ -53,7 +53,8 @@ impl World {
         do_it(&mut broker, commands::create("orders.fifo"));
         // What is left of these is in a compaction output.
         fill(&mut broker, 90);
-        delete(&mut broker, 80);
+        delete(&mut broker, 72);
+        fill(&mut broker, 40);
         do_it(&mut broker, Command::Checkpoint);
         do_it(&mut broker, Command::Compact);
         fill(&mut broker, 40);
@@ -69,7 +70,7 @@ impl World {
         }
         do_it(&mut broker, commands::receive("orders.fifo", 1, Some(HOUR)));
         fill(&mut broker, 90);
-        delete(&mut broker, 8);
+        delete(&mut broker, 2);
         let leased = receive(&mut broker, 3);
         do_it(&mut broker, Command::Checkpoint);
         let lease = leased.into_iter().next().expect("there are messages");
