@@ -2,9 +2,11 @@
 //!
 //! Read in this order: [`Handle`] is what the api calls; [`mailbox`] bounds what is under way;
 //! [`owner`] is the machine that holds the state, with its parts `batch`, `parked` and `execute`;
-//! [`start`](mod@start) recovers one and `run` gives it threads;
+//! [`start`](mod@start) recovers one and `run` gives it threads; [`examine`] and [`audit`](audit())
+//! go through a start without being one;
 //! [`receipt`] seals leases into receipt handles and opens them.
 
+mod audit;
 mod backup;
 mod batch;
 pub mod digest;
@@ -24,11 +26,13 @@ pub mod start;
 mod status;
 pub mod upkeep;
 
+pub use audit::{Audit, audit};
 pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};
 pub use message::{Answer, Event, Held, Request, Waiter};
 pub use mover::MoveRead;
 pub use owner::{Effect, Owner};
 pub use receipt::Receipts;
+pub use recover::{Examined, examine};
 pub use run::{Broker, Fate};
 pub use start::{StartError, Started, start};
 

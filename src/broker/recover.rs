@@ -14,7 +14,7 @@ use crate::{
         self, CHECKPOINTS_DIR, CheckpointOutcome, CheckpointTask, Directory, Found, Good,
         LoadReport, Manifest, Store, StoreError,
     },
-    types::{Lsn, Millis, Record, RecoveryStatus, Seq, Summary},
+    types::{Lineage, Lsn, Millis, Record, RecoveryStatus, Seq, Summary},
 };
 
 /// A replay takes a checkpoint after so many times the log after which a broker that serves does:
@@ -42,12 +42,42 @@ pub(super) fn recover(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, StartError> {
     let (disk, lineage) = (directory.disk(), directory.identity().lineage);
-    let watch = Stopwatch::start();
     disk.sync_dir(CHECKPOINTS_DIR).map_err(|source| StoreError::Io {
         operation: "sync",
         path: CHECKPOINTS_DIR.to_owned(),
         source,
     })?;
+    let Loaded { state, store, recovery, mut status } = open(settings, disk, lineage, progress)?;
+
+    let watch = Stopwatch::start();
+    let checkpoint_after = settings.owner.upkeep.checkpoint_bytes.saturating_mul(REPLAY_CHECKPOINT);
+    let mut replay = Replay::new(state, store, disk, checkpoint_after);
+    let mut sink = |view: FrameView<'_>| replay.frame(&view);
+    let (log, report) = recovery.replay(&**disk, salts, &mut sink, &mut told_of(progress))?;
+    let Replay { state, mut store, unsaved, .. } = replay;
+    store.replay_ended(&report.segments, report.stray.clone());
+    status.records_count = report.records_count;
+    status.frames_bytes = unsaved;
+    status.replay_took = millis(&watch);
+    Ok(Recovered { state, store, log, report, status })
+}
+
+/// What a start has before it replays the log.
+struct Loaded {
+    state: State,
+    store: Store,
+    recovery: Recovery,
+    status: RecoveryStatus,
+}
+
+/// Finds the newest good checkpoint and loads it. Makes durable what is there, and changes nothing.
+fn open(
+    settings: &Settings,
+    disk: &Arc<dyn Disk>,
+    lineage: Lineage,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Loaded, StartError> {
+    let watch = Stopwatch::start();
     let Found { good, damaged, spare } = store::find(&**disk, lineage)?;
     for (path, bad) in &damaged {
         tracing::warn!(path, %bad, "a checkpoint is damaged: an older one, or the log, is used");
@@ -85,24 +115,42 @@ pub(super) fn recover(
     status.files_without_footer = loaded.files_without_footer;
     status.load_took = millis(&watch);
     store.adopt(good.into_iter().map(|Good { manifest, bytes }| (manifest, bytes)), spare);
+    Ok(Loaded { state, store, recovery, status })
+}
 
-    let watch = Stopwatch::start();
-    let checkpoint_after = settings.owner.upkeep.checkpoint_bytes.saturating_mul(REPLAY_CHECKPOINT);
-    let disk = Arc::clone(disk);
-    let mut replay = Replay { state, store, disk, unsaved: 0, checkpoint_after };
-    let disk = directory.disk();
+/// What a directory holds, as a start would find it.
+pub struct Examined {
+    /// The queues and their messages at the end of the log.
+    pub state: State,
+    /// Where the messages lie, and which files are needed.
+    pub store: Store,
+    /// What the log held.
+    pub report: RecoveryReport,
+}
+
+/// Goes through a start without being one: on a [`crate::disk::ReadOnly`] disk nothing is changed.
+/// It fails where a start would fail, but for what only a disk that is written to shows.
+pub fn examine(
+    settings: &Settings,
+    disk: &Arc<dyn Disk>,
+    lineage: Lineage,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Examined, StartError> {
+    let Loaded { state, store, recovery, .. } = open(settings, disk, lineage, progress)?;
+    let mut replay = Replay::new(state, store, disk, u64::MAX);
     let mut sink = |view: FrameView<'_>| replay.frame(&view);
-    let mut told = |at: log::Progress| {
+    let report = recovery.examine(&mut sink, &mut told_of(progress))?;
+    let Replay { state, mut store, .. } = replay;
+    store.replay_ended(&report.segments, report.stray.clone());
+    Ok(Examined { state, store, report })
+}
+
+/// The progress of a replay as that of a start.
+fn told_of(progress: &mut dyn FnMut(Progress)) -> impl FnMut(log::Progress) {
+    |at| {
         let (done, total) = (at.segments_done, at.segments_total);
         progress(Progress { step: "reading the log", done, total });
-    };
-    let (log, report) = recovery.replay(&**disk, salts, &mut sink, &mut told)?;
-    let Replay { state, mut store, unsaved, .. } = replay;
-    store.replay_ended(&report.segments, report.stray.clone());
-    status.records_count = report.records_count;
-    status.frames_bytes = unsaved;
-    status.replay_took = millis(&watch);
-    Ok(Recovered { state, store, log, report, status })
+    }
 }
 
 /// The segments before its own that a checkpoint needs.
@@ -160,6 +208,10 @@ struct Replay {
 }
 
 impl Replay {
+    fn new(state: State, store: Store, disk: &Arc<dyn Disk>, checkpoint_after: u64) -> Self {
+        Self { state, store, disk: Arc::clone(disk), unsaved: 0, checkpoint_after }
+    }
+
     fn frame(&mut self, view: &FrameView<'_>) -> Result<(), String> {
         self.state.advance(view.now);
         let first_seq = self.state.next_seq();

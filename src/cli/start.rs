@@ -152,13 +152,16 @@ fn settings(config: &Config, accept_clock: bool) -> start::Settings {
 }
 
 /// A start that failed, with the exit code that tells why.
-fn failure(error: StartError, data_dir: &std::path::Path) -> Failure {
+pub(super) fn failure(error: StartError, data_dir: &std::path::Path) -> Failure {
     match error {
         StartError::Store(StoreError::Locked) => Failure::locked(data_dir),
         StartError::Store(StoreError::Log(error)) | StartError::Log(error) => error.into(),
-        StartError::Store(StoreError::IdentityDamaged { .. }) => {
-            Failure::start(Exit::Corrupt, &error)
-        }
+        StartError::Store(
+            StoreError::IdentityDamaged { .. }
+            | StoreError::MessagesMissing { .. }
+            | StoreError::FooterUndecodable { .. }
+            | StoreError::CheckpointRefused { .. },
+        ) => Failure::start(Exit::Corrupt, &error),
         StartError::Store(_) | StartError::NoSpace { .. } => {
             Failure::start(Exit::CannotStart, &error)
         }

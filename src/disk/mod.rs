@@ -2,7 +2,7 @@
 //!
 //! Two implementations obey one conformance suite: [`RealDisk`], and [`SimDisk`], which keeps what
 //! is durable apart from what is only cached, crashes with any subset of the difference, and fails
-//! when told. Nothing here knows what a segment is.
+//! when told. [`ReadOnly`] lets neither be changed. Nothing here knows what a segment is.
 //!
 //! Paths are relative to the data directory, with `/` between parts, and are made by this crate
 //! alone: never from a user's string.
@@ -11,11 +11,13 @@
 mod conformance;
 mod medium;
 mod mmap;
+mod read_only;
 mod real;
 pub mod sim;
 
 pub use medium::Medium;
 pub use mmap::PageBuffer;
+pub use read_only::ReadOnly;
 pub use real::RealDisk;
 pub use sim::SimDisk;
 

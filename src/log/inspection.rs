@@ -67,9 +67,13 @@ impl Inspection {
 
     fn survey(&mut self, disk: &dyn Disk) -> Result<(Vec<Found>, Vec<OutputId>), LogError> {
         let listing = list(disk)?;
-        for name in listing.unknown.iter().chain(&listing.temporary) {
+        for name in &listing.unknown {
             let path = format!("{SEGMENTS_DIR}/{name}");
             self.finding(FindingKind::OtherFile, path, 0, None, "it is not part of the log");
+        }
+        for name in &listing.temporary {
+            let path = format!("{SEGMENTS_DIR}/{name}");
+            self.finding(FindingKind::Stray, path, 0, None, "it was being made");
         }
         let first = self.from.map_or(SegmentId::FIRST, |from| from.segment);
         let last = listing.last().map_or(first, |last| last.max(first));

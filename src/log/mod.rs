@@ -18,6 +18,7 @@
 //! zero, and one that its owner gives up to be reused. What was acknowledged is never silently cut
 //! off: it is there, or the start is refused.
 
+mod contents;
 mod create;
 mod draft;
 mod encode;
@@ -46,6 +47,7 @@ mod verify;
 mod writer;
 mod zeros;
 
+pub use contents::FileContents;
 pub use create::create;
 pub use draft::{Body, Draft};
 pub use error::LogError;
@@ -63,6 +65,7 @@ pub use settings::{
     SEGMENT_BYTES_STEP, SEGMENTS_DIR, SegmentId, Settings,
 };
 pub use stored::{FrameRecords, StoredFile};
+pub use survey::lineage_told;
 pub use verify::{
     Finding, FindingKind, FooterState, OutputSummary, SegmentSummary, VerifyReport, verify,
 };

@@ -121,32 +121,64 @@ impl Recovery {
         sink: &mut Sink<'_>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Writer, RecoveryReport), LogError> {
-        let Self { settings, from, needed, segments, last_id, temporary, unknown, stray } = self;
-        let mut replay = Replay::new(from, sink);
+        let Replayed { chain, blank, mut report } = self.read(sink, progress)?;
+        for name in &self.temporary {
+            let path = format!("{SEGMENTS_DIR}/{name}");
+            disk.unlink(&path).map_err(LogError::io("unlink", &path))?;
+        }
+        let standby = standby(disk, &self.settings, &self.segments, &blank)?;
+        for segment in &mut report.segments {
+            segment.standby = standby.iter().any(|prepared| prepared.header.id == segment.id);
+        }
+        let writer = writer(disk, &self.settings, salts, chain, standby, self.last_id)?;
+        Ok((writer, report))
+    }
+
+    /// The same replay, which changes nothing and makes no writer. Every segment behind all that
+    /// were written to is told as standing by.
+    pub fn examine(
+        self,
+        sink: &mut Sink<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<RecoveryReport, LogError> {
+        self.read(sink, progress).map(|replayed| replayed.report)
+    }
+
+    fn read(
+        &self,
+        sink: &mut Sink<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Replayed, LogError> {
+        let Self { from, needed, segments, unknown, stray, .. } = self;
+        let mut replay = Replay::new(*from, sink);
         for at in 0..segments.len() {
             if let Some(next) = segments.get(at + 1) {
                 // A hint: without it the next segment is only read later.
                 let _ = next.file.will_need(0, next.header.segment_bytes);
             }
-            replay.segment(&segments, at)?;
+            replay.segment(segments, at)?;
             let (segments_done, lsn) = (at + 1, Lsn::new(replay.chain.next_lsn.get() - 1));
             progress(Progress { segments_done, segments_total: segments.len(), lsn });
         }
         let Replay { chain, blank, ends, mut report, .. } = replay;
-        for name in temporary {
-            let path = format!("{SEGMENTS_DIR}/{name}");
-            disk.unlink(&path).map_err(LogError::io("unlink", &path))?;
-        }
-        let standby = standby(disk, &settings, &segments, &blank)?;
-        report.segments = before(&needed, &segments, from);
-        report.segments.extend(segments.iter().zip(ends).map(|(found, last_lsn)| {
-            let standby = standby.iter().any(|prepared| prepared.header.id == found.id);
+        report.segments = before(needed, segments, *from);
+        let told = segments.iter().zip(ends).enumerate();
+        report.segments.extend(told.map(|(at, (found, last_lsn))| {
+            let standby = blank.contains(&at);
             SegmentInfo { standby, ..info(found, last_lsn) }
         }));
-        (report.next_lsn, report.unknown_files, report.stray) = (chain.next_lsn, unknown, stray);
-        let writer = writer(disk, &settings, salts, chain, standby, last_id)?;
-        Ok((writer, report))
+        report.next_lsn = chain.next_lsn;
+        (report.unknown_files, report.stray) = (unknown.clone(), stray.clone());
+        Ok(Replayed { chain, blank, report })
     }
+}
+
+/// The outcome of a replay.
+struct Replayed {
+    chain: Chain,
+    /// Indices of the segments behind all that were ever written to.
+    blank: Vec<usize>,
+    report: RecoveryReport,
 }
 
 /// Opens the log without a checkpoint and replays all of it.

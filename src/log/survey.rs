@@ -72,6 +72,16 @@ pub(super) fn list(disk: &dyn Disk) -> Result<Listing, LogError> {
     Ok(listing)
 }
 
+/// The lineage that the first segment with a whole header tells, for a copy of segments alone.
+pub fn lineage_told(disk: &dyn Disk) -> Result<Option<Lineage>, LogError> {
+    for id in list(disk)?.segments {
+        if let Ok(found) = read_header(id, open(disk, id)?, None) {
+            return Ok(Some(found.header.lineage));
+        }
+    }
+    Ok(None)
+}
+
 /// Opens a segment for reading.
 pub(super) fn open(disk: &dyn Disk, id: SegmentId) -> Result<Arc<dyn File>, LogError> {
     let path = id.path();

@@ -41,7 +41,13 @@ pub enum FindingKind {
     Torn,
     /// Damage that takes nothing away, since the same is known from elsewhere.
     Harmless,
-    /// A file that the log does not know, or that a start removes.
+    /// Damage where nothing that a start needs is: no message is lost by it.
+    NotNeeded,
+    /// A checkpoint that is not used: an older one, or the log, serves in its place.
+    DamagedCheckpoint,
+    /// A file that nothing needs any more: the broker removes it.
+    Stray,
+    /// A file that is not the broker's: it is left alone.
     OtherFile,
 }
 
@@ -50,7 +56,13 @@ impl FindingKind {
     pub fn refuses_start(self) -> bool {
         match self {
             Self::Corrupt | Self::NewerFormat | Self::Foreign => true,
-            Self::DamagedBody | Self::Torn | Self::Harmless | Self::OtherFile => false,
+            Self::DamagedBody
+            | Self::Torn
+            | Self::Harmless
+            | Self::NotNeeded
+            | Self::DamagedCheckpoint
+            | Self::Stray
+            | Self::OtherFile => false,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{io, io::IoSlice, sync::Arc};
 use super::{
     CHECKPOINTS_DIR, Identity, StoreError,
     backup::{BACKUP, BACKUP_UNFINISHED, RESTORING},
+    reserve::{RESERVE, RESERVE_TEMPORARY},
 };
 use crate::{
     disk::{self, Access, Disk},
@@ -58,7 +59,9 @@ impl Directory {
             }
             return Ok(Self { disk, identity, is_new: false, _lock: lock });
         }
-        let ours = |name: &String| name == LOCK || name == IDENTITY_TEMPORARY;
+        // The reserve of a directory that lost its identity: that is what is to be told.
+        let names_ours = [LOCK, IDENTITY_TEMPORARY, RESERVE, RESERVE_TEMPORARY];
+        let ours = |name: &String| names_ours.contains(&name.as_str());
         if let Some(file) = names.into_iter().find(|name| !ours(name)) {
             return Err(StoreError::NotOurs { file });
         }

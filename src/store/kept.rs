@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{checkpoint::Manifest, pins::Pin};
+use super::{checkpoint::Manifest, detail::KeptBy, pins::Pin};
 use crate::{
     log::{FileId, SegmentId},
     types::{CheckpointStatus, Lsn},
@@ -66,12 +66,6 @@ impl Kept {
         self.checkpoints.get(before_last)
     }
 
-    /// Up to where the log is needed by nothing: the LSN of the older checkpoint. With fewer than
-    /// two, a start may have to begin from the log's first record, and everything is needed.
-    pub(super) fn let_go_to(&self) -> Lsn {
-        self.older().map(KeptCheckpoint::lsn).unwrap_or_default()
-    }
-
     /// Whether a start may need a file that has no live message now. `needed_to` is the last LSN in
     /// it, or that of the record that switched to it.
     ///
@@ -81,10 +75,30 @@ impl Kept {
     /// s5 would be refused.)*
     pub(super) fn needs(&self, id: FileId, needed_to: Lsn) -> bool {
         // From a checkpoint that a backup copies nothing is replayed here.
-        let is_listed = |checkpoint: &KeptCheckpoint| checkpoint.needs.contains(&id);
-        let is_behind = |checkpoint: &KeptCheckpoint| checkpoint.replays(id);
-        let listed = self.all().any(is_listed) || self.checkpoints.iter().any(is_behind);
-        listed || self.checkpoints.len() < 2 || needed_to > self.let_go_to()
+        self.is_pinned(id) || self.kept_by(id, needed_to).next().is_some()
+    }
+
+    /// Why a start may need a file, beside messages that are there now: nothing if it does not.
+    /// With fewer than two checkpoints one may have to read the log from its first record.
+    pub(super) fn kept_by(
+        &self,
+        id: FileId,
+        needed_to: Lsn,
+    ) -> impl Iterator<Item = KeptBy> + use<> {
+        let is_listed = |kept: Option<&KeptCheckpoint>| kept.is_some_and(|k| k.needs.contains(&id));
+        let is_behind =
+            self.older().is_some_and(|older| older.replays(id) || needed_to > older.lsn());
+        let behind = match id {
+            FileId::Segment(_) => KeptBy::LogAfterOlder,
+            FileId::Output(_) => KeptBy::SwitchRecord,
+        };
+        let reasons = [
+            (is_listed(self.newest()), KeptBy::NewestCheckpoint),
+            (is_listed(self.older()), KeptBy::OlderCheckpoint),
+            (is_behind, behind),
+            (self.older().is_none(), KeptBy::TooFewCheckpoints),
+        ];
+        reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason)
     }
 
     /// Whether a backup copies a file.

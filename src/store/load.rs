@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     disk::Disk,
-    log::{FileId, StoredFile},
-    types::{DeduplicationBucket, ImageEntry, Lsn, Summary},
+    log::{FileId, LogError, StoredFile},
+    types::{DeduplicationBucket, ImageEntry, Lineage, Lsn, Summary},
 };
 
 /// A segment in which fewer than one of so many messages is live does not get a dense run.
@@ -54,8 +54,7 @@ impl Store {
         manifest: &Manifest,
         sink: &mut dyn FnMut(ImageEntry) -> Result<(), String>,
     ) -> Result<(), StoreError> {
-        let lsn = manifest.position.lsn;
-        read::entries(disk, lsn, self.lineage, sink).map_err(refused(lsn))
+        read_entries(disk, self.lineage, manifest, sink)
     }
 
     /// Gives the deduplication ids of a checkpoint to `sink`; its error, in words, ends the
@@ -85,7 +84,8 @@ impl Store {
                 self.load_pinned(disk, *id, listed);
                 continue;
             }
-            let stored = open_stored(disk, *id, self.lineage, listed.salt)?;
+            let stored = open_stored(disk, *id, self.lineage, listed.salt)
+                .map_err(|error| missing(*id, manifest.position.lsn, error))?;
             self.files.insert(*id, info(stored.file.clone(), listed));
             if !listed.live.is_empty() {
                 loading.push(Loading::new(stored, listed));
@@ -200,6 +200,26 @@ impl Loading {
             let _ = self.stored.file.will_need(from, FOOTER_BYTES_HINT);
         }
     }
+}
+
+/// Gives the state's entries of a checkpoint to `sink`; its error, in words, ends the reading.
+pub fn read_entries(
+    disk: &dyn Disk,
+    lineage: Lineage,
+    manifest: &Manifest,
+    sink: &mut dyn FnMut(ImageEntry) -> Result<(), String>,
+) -> Result<(), StoreError> {
+    let lsn = manifest.position.lsn;
+    read::entries(disk, lsn, lineage, sink).map_err(refused(lsn))
+}
+
+/// A file that is not there is a loss, and named as one (R19 of the log's rules).
+fn missing(id: FileId, lsn: Lsn, error: StoreError) -> StoreError {
+    if !error.is_missing() {
+        return error;
+    }
+    let why = format!("the checkpoint at LSN {lsn} needs it");
+    StoreError::Log(LogError::Missing { path: id.path(), why })
 }
 
 /// Every message that the checkpoint calls live must have been found where it says.

@@ -4,9 +4,9 @@
 //! The state knows a message by its seq and nothing else; this room knows its place. Read in this
 //! order: `places` and `files` are what is known, `body` and `cache` read payloads; `checkpoint` is
 //! the file from which a start goes on and `load` takes it back, with `replay` for the log behind
-//! it; `kept` and `upkeep` say when a file can be given back; `plan` and `compaction` copy what lives out
-//! of files that are nearly dead; `stream` reads the messages of one file in order; `pins` keeps files
-//! for a backup, and `backup` makes one of them.
+//! it; `kept` and `upkeep` say when a file can be given back; `plan` and `compaction` copy what lives
+//! out of files that are nearly dead; `stream` reads the messages of one file in order; `pins` keeps
+//! files for a backup, and `backup` makes one of them; `detail` tells an inspection of each file.
 //!
 //! **Invariant**: a file is unlinked or used again only if no kept checkpoint needs it and it holds
 //! nothing that a replay from the older of the two would read.
@@ -16,6 +16,7 @@ mod body;
 mod cache;
 mod checkpoint;
 mod compaction;
+mod detail;
 mod directory;
 mod error;
 mod files;
@@ -47,17 +48,18 @@ use cache::TailCache;
 pub use checkpoint::{
     BadCheckpoint, CHECKPOINT_VERSION, CHECKPOINTS_DIR, CheckpointDraft, CheckpointOutcome,
     CheckpointTask, CheckpointWriter, Found, Good, ListedBucket, ListedFile, Manifest, Published,
-    find,
+    find, path as checkpoint_path,
 };
 pub use compaction::{
     Compacted, CompactionError, CompactionOutcome, CompactionPlan, CompactionTask, Compactor,
 };
+pub use detail::{FileDetail, KeptBy};
 pub use directory::{Directory, lineage_of};
 pub use error::StoreError;
 use files::{Files, StoredInfo};
 pub use identity::Identity;
 use kept::Kept;
-pub use load::LoadReport;
+pub use load::{LoadReport, read_entries};
 use places::{Places, Slot};
 pub use reserve::{ReserveTask, reserved_bytes};
 pub use upkeep::Unlink;

@@ -10,7 +10,7 @@ use crate::disk::{Access, Disk, write_all_at};
 
 /// The file, in the data directory.
 pub(super) const RESERVE: &str = "RESERVE";
-const RESERVE_TEMPORARY: &str = "RESERVE.tmp";
+pub(super) const RESERVE_TEMPORARY: &str = "RESERVE.tmp";
 /// How many zeros are written at once, in bytes.
 const ZERO_BYTES: u64 = 1 << 20;
 

@@ -1,5 +1,7 @@
 //! The integration tests: what a user of the broker would notice, and how the code is kept.
 
+/// What an audit says of a directory, and what a start does with it.
+mod audit;
 /// Backups of a broker on the simulated disk, and what is restored from them.
 mod backup;
 /// A whole broker on the simulated disk, run by hand: what scripts, crashes and the model drive.

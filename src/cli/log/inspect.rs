@@ -1,24 +1,32 @@
-//! `ledgerq log inspect`: the records, frame by frame.
+//! `ledgerq log inspect`: the records, frame by frame, as far as the log still has them.
 
 use std::io;
 
 use clap::Args;
 
 use super::{
-    super::{Exit, Failure, Output, output::rfc3339},
-    Place,
+    super::{Exit, Failure, Output, complain, output::rfc3339},
+    Place, Reach, checkpoints,
     describe::describe,
+    is_before,
     record::{Described, Object},
 };
 use crate::{
     codec,
     config::Count,
-    log::{self, FindingKind, FrameView, LogError},
+    disk::Disk,
+    log::{self, Finding, FindingKind, FrameView, LogError, Position, VerifyReport},
+    store,
     types::{Lsn, Record},
 };
 
+const ABOUT: &str = "\
+Records before the older checkpoint are given back with their segments; where that left a gap is \
+told on standard error. `ledgerq log files` shows which files there are.";
+
 /// What to print of the log.
 #[derive(Debug, Args)]
+#[command(after_help = ABOUT)]
 pub(in crate::cli) struct InspectArgs {
     #[command(flatten)]
     place: Place,
@@ -36,6 +44,7 @@ struct Printer<'a> {
     from: Lsn,
     /// How many records may still be printed.
     left: u64,
+    reach: Reach,
     failed: Option<io::Error>,
 }
 
@@ -43,38 +52,65 @@ pub(super) fn run(args: &InspectArgs, out: &mut Output) -> Result<(), Failure> {
     let quiet = args.place.open()?;
     let left = args.limit.map_or(u64::MAX, |Count(limit)| limit);
     let from = Lsn::new(args.from_lsn.0);
-    let mut printer = Printer { out, from, left, failed: None };
-    let read =
-        log::verify(&quiet.disk, None, None, &mut |frame| printer.frame(&frame), &mut |_| ());
+    let checkpoint = newest(&*quiet.disk)?;
+    let mut printer = Printer { out, from, left, reach: Reach::default(), failed: None };
+    let read = log::verify(
+        &*quiet.disk,
+        None,
+        checkpoint,
+        &mut |frame| printer.frame(&frame),
+        &mut |_| (),
+    );
     if let Some(error) = printer.failed {
         return Err(error.into());
     }
-    let enough = printer.left == 0;
+    let (enough, reach) = (printer.left == 0, printer.reach);
     out.flush()?;
+    if !enough && !reach.is_whole() {
+        complain(&format!("of the log is there: {reach}; the rest was given back"));
+    }
     match read {
         // The printer ends the reading once it has printed enough.
         Err(LogError::Refused { .. }) if enough => Ok(()),
         Err(error) => Err(error.into()),
-        Ok(report) => {
-            let corrupt = |kind| !matches!(kind, FindingKind::Torn | FindingKind::Harmless);
-            match report.findings.iter().find(|finding| corrupt(finding.kind)) {
-                Some(found) if found.kind != FindingKind::OtherFile => Err(Failure::new(
-                    Exit::Corrupt,
-                    format!(
-                        "{} at offset {}: {}; `ledgerq log verify` tells all",
-                        found.path, found.offset, found.found
-                    ),
-                )),
-                _ => Ok(()),
-            }
-        }
+        Ok(report) => told(&report, checkpoint),
     }
+}
+
+/// Where a start goes on, if there is a good checkpoint.
+fn newest(disk: &dyn Disk) -> Result<Option<Position>, Failure> {
+    let lineage = store::lineage_of(disk).ok();
+    let lineage = match lineage {
+        None => log::lineage_told(disk)?,
+        told => told,
+    };
+    let good = lineage.map(|lineage| checkpoints(disk, lineage)).transpose()?;
+    Ok(good.and_then(|good| good.first().map(|newest| newest.manifest.position)))
+}
+
+/// Damage by which records can be missing: an error, unless a start does not read them.
+fn told(report: &VerifyReport, checkpoint: Option<Position>) -> Result<(), Failure> {
+    let line = |found: &Finding| {
+        let (path, offset, found) = (&found.path, found.offset, &found.found);
+        format!("{path} at offset {offset}: {found}; `ledgerq log verify` tells all")
+    };
+    let is_damage =
+        |found: &&Finding| found.kind.refuses_start() || found.kind == FindingKind::DamagedBody;
+    let damage = report.findings.iter().filter(is_damage);
+    let (before, behind): (Vec<_>, Vec<_>) =
+        damage.partition(|found| is_before(&found.path, checkpoint));
+    for found in before {
+        complain(&line(found));
+    }
+    let failure = behind.first().map(|found| Failure::new(Exit::Corrupt, line(found)));
+    failure.map_or(Ok(()), Err)
 }
 
 impl Printer<'_> {
     /// Prints one frame; an error ends the reading.
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), String> {
         let next = frame.first_lsn.get() + u64::from(frame.record_count);
+        self.reach.add(frame.first_lsn, Lsn::new(next - 1));
         if next <= self.from.get() {
             return Ok(());
         }

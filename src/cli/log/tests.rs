@@ -259,6 +259,7 @@ fn a_whole_log_is_clean() {
     expect![[r#"
         SEGMENT  FIRST LSN  FRAMES  BYTES  FOOTER
         1        1          2       448    missing
+        a start replays the whole log: 5 records, no checkpoint
         clean: 5 records are whole, the next LSN is 6
     "#]]
     .assert_eq(&text);
@@ -274,7 +275,9 @@ fn a_whole_log_is_clean() {
         {"kind":"verdict",
           "verdict":"clean",
           "records":5,
-          "next_lsn":6}
+          "next_lsn":6,
+          "checkpoint_lsn":null,
+          "replayed_records":5}
     "#]]
     .assert_eq(&text.replace(",\"", ",\n  \""));
 }
@@ -298,6 +301,8 @@ fn an_unfinished_write_is_normal_and_said_so() {
           a write did not end:
           2176 bytes (normal:
           a write that a crash cut off; it was never acknowledged)
+        a start replays the whole log:
+          5 records, no checkpoint
         clean:
           5 records are whole, the next LSN is 6
     "#]]

@@ -4,17 +4,29 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    super::{Exit, Failure, Output, complain},
-    Place,
+    super::{
+        Exit, Failure, Output, complain,
+        output::{counted, rfc3339},
+        start,
+    },
+    Place, Readable, offline_settings,
 };
 use crate::{
-    codec,
+    broker::{Audit, audit},
     log::{self, Finding, FindingKind, FooterState, SegmentSummary, VerifyReport},
+    store::{self, Good, StoreError},
     telemetry::Progress,
+    types::{Lineage, Lsn},
 };
+
+const ABOUT: &str = "\
+A start is gone through without changing anything, and then every byte is read. \
+`clean` means that a broker starts here and that no message that is there is damaged; damage where \
+nothing is needed is told as `not_needed`.";
 
 /// What to check.
 #[derive(Debug, Args)]
+#[command(after_help = ABOUT)]
 pub(in crate::cli) struct VerifyArgs {
     #[command(flatten)]
     place: Place,
@@ -31,6 +43,18 @@ enum Line<'a> {
         frames_bytes: u64,
         footer: &'static str,
     },
+    Output {
+        output: u64,
+        frames: usize,
+        frames_bytes: u64,
+        footer: &'static str,
+    },
+    Checkpoint {
+        lsn: u64,
+        at: String,
+        size_bytes: u64,
+        files: usize,
+    },
     Finding {
         finding: &'static str,
         path: &'a str,
@@ -42,39 +66,27 @@ enum Line<'a> {
         verdict: &'static str,
         records: u64,
         next_lsn: u64,
+        checkpoint_lsn: Option<u64>,
+        replayed_records: Option<u64>,
     },
 }
 
 pub(super) fn run(args: &VerifyArgs, out: &mut Output) -> Result<(), Failure> {
     let quiet = args.place.open()?;
-    let mut undecodable = Vec::new();
+    let mut findings = Vec::new();
+    let lineage = lineage(&quiet, &mut findings)?;
     let mut bar = Progress::new("reading the log");
-    let report = log::verify(
-        &quiet.disk,
-        None,
-        None,
-        &mut |frame| {
-            if let Err(error) = codec::decode_records(frame.records, &mut |_| ()) {
-                undecodable.push(Finding {
-                    kind: FindingKind::Corrupt,
-                    path: frame.segment.path(),
-                    offset: frame.offset,
-                    lsn: Some(frame.first_lsn),
-                    found: format!("the records are whole but cannot be read: {error}"),
-                });
-            }
-            Ok(())
-        },
-        &mut |at| bar.report(at.segments_done as u64, at.segments_total as u64),
-    );
+    let audited = audit(&offline_settings(), &quiet.disk, lineage, &mut |at| {
+        bar.report(at.segments_done as u64, at.segments_total as u64);
+    });
     bar.finish();
-    let mut report = report?;
-    report.findings.extend(undecodable);
-    let exit = verdict(&report);
+    let mut audited = audited.map_err(|error| start::failure(error, &args.place.data_dir))?;
+    audited.report.findings.splice(0..0, findings);
+    let exit = verdict(&audited.report);
     if out.is_json() {
-        objects(&report, exit, out)?;
+        objects(&audited, exit, out)?;
     } else {
-        text(&report, exit, out)?;
+        text(&audited, exit, out)?;
     }
     out.flush()?;
     match exit {
@@ -84,6 +96,28 @@ pub(super) fn run(args: &VerifyArgs, out: &mut Output) -> Result<(), Failure> {
             Err(Failure { exit, line: None })
         }
     }
+}
+
+/// Whose directory it is. A copy of the segments alone does not say; then its first segment does.
+fn lineage(quiet: &Readable, findings: &mut Vec<Finding>) -> Result<Lineage, Failure> {
+    let mut told = |kind, found: String| {
+        let path = "IDENTITY".to_owned();
+        findings.push(Finding { kind, path, offset: 0, lsn: None, found });
+    };
+    match store::lineage_of(&*quiet.disk) {
+        Ok(lineage) => return Ok(lineage),
+        Err(StoreError::IdentityMissing) => complain(
+            "there is no IDENTITY: no broker starts here; the files are checked as a copy of a log",
+        ),
+        Err(StoreError::IdentityDamaged { problem }) => {
+            told(FindingKind::Corrupt, format!("it is damaged: {problem}"));
+        }
+        Err(StoreError::NewerFormat { found, .. }) => {
+            told(FindingKind::NewerFormat, format!("it has format version {found}"));
+        }
+        Err(error) => return Err(Failure::start(Exit::CannotStart, &error)),
+    }
+    Ok(log::lineage_told(&*quiet.disk)?.unwrap_or_default())
 }
 
 /// How it ends. As at a start, a file of a newer version or of another directory comes first: what
@@ -100,7 +134,8 @@ fn verdict(report: &VerifyReport) -> Exit {
     }
 }
 
-fn text(report: &VerifyReport, exit: Exit, out: &mut Output) -> std::io::Result<()> {
+fn text(audited: &Audit, exit: Exit, out: &mut Output) -> std::io::Result<()> {
+    let report = &audited.report;
     let row = |segment: &SegmentSummary| {
         [
             segment.id.to_string(),
@@ -114,25 +149,85 @@ fn text(report: &VerifyReport, exit: Exit, out: &mut Output) -> std::io::Result<
         let header = ["SEGMENT", "FIRST LSN", "FRAMES", "BYTES", "FOOTER"];
         out.table(header, report.segments.iter().map(row))?;
     }
+    if !report.outputs.is_empty() {
+        let row = |output: &log::OutputSummary| {
+            let (frames, bytes) = (output.frames_count, output.frames_bytes);
+            let footer = footer(output.footer).to_owned();
+            [output.id.to_string(), frames.to_string(), bytes.to_string(), footer]
+        };
+        let header = ["OUTPUT", "FRAMES", "BYTES", "FOOTER"];
+        out.table(header, report.outputs.iter().map(row))?;
+    }
+    if !audited.checkpoints.is_empty() {
+        let row = |Good { manifest, bytes }: &Good| {
+            let (lsn, at) = (manifest.position.lsn.to_string(), rfc3339(manifest.at));
+            [lsn, at, bytes.to_string(), manifest.files.len().to_string()]
+        };
+        let header = ["CHECKPOINT", "AT", "BYTES", "FILES"];
+        out.table(header, audited.checkpoints.iter().map(row))?;
+    }
     for finding in &report.findings {
         let lsn = finding.lsn.map_or_else(String::new, |lsn| format!(", LSN {lsn}"));
         let (name, meaning) = meaning(finding.kind);
-        let (path, offset, found) = (&finding.path, finding.offset, &finding.found);
-        out.line(&format!("{name}: {path} at offset {offset}{lsn}: {found} ({meaning})"))?;
+        let (path, found) = (&finding.path, &finding.found);
+        let at = match finding.offset {
+            0 => String::new(),
+            offset => format!(" at offset {offset}"),
+        };
+        out.line(&format!("{name}: {path}{at}{lsn}: {found} ({meaning})"))?;
     }
-    let whole = format!("{} records are whole, the next LSN is", report.records_count);
+    out.line(&a_start(audited))?;
+    let whole = counted(report.records_count, "record is whole", "records are whole");
     let clean = if exit == Exit::Done { "clean" } else { "not clean" };
-    out.line(&format!("{clean}: {whole} {}", report.next_lsn))
+    out.line(&format!("{clean}: {whole}, the next LSN is {}", report.next_lsn))
 }
 
-fn objects(report: &VerifyReport, exit: Exit, out: &mut Output) -> std::io::Result<()> {
+fn records(count: u64) -> String {
+    counted(count, "record", "records")
+}
+
+/// What a start does here.
+fn a_start(audited: &Audit) -> String {
+    let from = audited.checkpoints.first().map(|good| good.manifest.position.lsn);
+    match (audited.replayed_count, from) {
+        (None, _) => "a start is refused here".to_owned(),
+        (Some(count), Some(lsn)) => {
+            format!(
+                "a start goes on from the checkpoint at LSN {lsn}: {} behind it",
+                records(count)
+            )
+        }
+        (Some(count), None) => {
+            format!("a start replays the whole log: {}, no checkpoint", records(count))
+        }
+    }
+}
+
+fn objects(audited: &Audit, exit: Exit, out: &mut Output) -> std::io::Result<()> {
+    let report = &audited.report;
     for segment in &report.segments {
         out.object(&Line::Segment {
             segment: segment.id.get(),
-            first_lsn: segment.first_lsn.map(crate::types::Lsn::get),
+            first_lsn: segment.first_lsn.map(Lsn::get),
             frames: segment.frames_count,
             frames_bytes: segment.frames_bytes,
             footer: footer(segment.footer),
+        })?;
+    }
+    for output in &report.outputs {
+        out.object(&Line::Output {
+            output: output.id.get(),
+            frames: output.frames_count,
+            frames_bytes: output.frames_bytes,
+            footer: footer(output.footer),
+        })?;
+    }
+    for Good { manifest, bytes } in &audited.checkpoints {
+        out.object(&Line::Checkpoint {
+            lsn: manifest.position.lsn.get(),
+            at: rfc3339(manifest.at),
+            size_bytes: *bytes,
+            files: manifest.files.len(),
         })?;
     }
     for finding in &report.findings {
@@ -140,7 +235,7 @@ fn objects(report: &VerifyReport, exit: Exit, out: &mut Output) -> std::io::Resu
             finding: meaning(finding.kind).0,
             path: &finding.path,
             offset: finding.offset,
-            lsn: finding.lsn.map(crate::types::Lsn::get),
+            lsn: finding.lsn.map(Lsn::get),
             found: &finding.found,
         })?;
     }
@@ -152,6 +247,8 @@ fn objects(report: &VerifyReport, exit: Exit, out: &mut Output) -> std::io::Resu
         },
         records: report.records_count,
         next_lsn: report.next_lsn.get(),
+        checkpoint_lsn: audited.checkpoints.first().map(|good| good.manifest.position.lsn.get()),
+        replayed_records: audited.replayed_count,
     })
 }
 
@@ -166,11 +263,16 @@ fn meaning(kind: FindingKind) -> (&'static str, &'static str) {
             ("torn", "normal: a write that a crash cut off; it was never acknowledged")
         }
         FindingKind::Harmless => ("harmless", "nothing is lost by it"),
-        FindingKind::OtherFile => ("other_file", "it is left alone, or removed by a start"),
+        FindingKind::NotNeeded => ("not_needed", "no message that is there is lost by it"),
+        FindingKind::DamagedCheckpoint => {
+            ("damaged_checkpoint", "nothing is lost by it if a start goes on without it")
+        }
+        FindingKind::Stray => ("stray", "the broker removes it, or uses it again"),
+        FindingKind::OtherFile => ("other_file", "it is not the broker's and is left alone"),
     }
 }
 
-fn footer(state: FooterState) -> &'static str {
+pub(super) fn footer(state: FooterState) -> &'static str {
     match state {
         FooterState::Missing => "missing",
         FooterState::Valid => "valid",

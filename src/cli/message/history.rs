@@ -98,6 +98,11 @@ impl History {
         }
     }
 
+    /// Remembers what a queue is called and set to by a checkpoint: the record may be gone.
+    pub(super) fn queue(&mut self, queue: QueueId, name: &QueueName, retention: Millis) {
+        self.queues.insert(queue, Queue { name: name.clone(), retention });
+    }
+
     /// Takes the next record of the log.
     pub(super) fn record(&mut self, lsn: Lsn, at: Timestamp, record: &Record) {
         if let Record::Transacted { records } = record {

@@ -2,6 +2,7 @@
 
 pub(super) mod cancel;
 mod history;
+mod now;
 mod show;
 
 use clap::Subcommand;

@@ -19,7 +19,7 @@ use crate::types::Lsn;
 pub const CHECKPOINTS_DIR: &str = "checkpoints";
 
 /// Where the checkpoint at an LSN lies.
-pub(super) fn path(lsn: Lsn) -> String {
+pub fn path(lsn: Lsn) -> String {
     format!("{CHECKPOINTS_DIR}/{:020}.ckpt", lsn.get())
 }
 
