@@ -44,13 +44,13 @@ fn r17_files_go_only_once_the_checkpoint_that_lets_them_go_is_durable() {
 
 #[test]
 fn r17_with_one_checkpoint_nothing_is_unlinked() {
-    let mut life = Life::begin();
-    life.send(7);
-    life.consume(7);
+    let mut life = Life::begin_tidy();
+    life.send(17);
+    life.consume(17);
     let before = segments(&life.disk);
     life.checkpoint();
     assert!(segments(&life.disk).starts_with(&before), "the log is whole");
-    let disk = life.power_cut();
+    let disk = life.disk.crash(&mut keep_all());
     damage_all_checkpoints(&disk);
     let mut life = life.restart_on(&disk).expect("all of the log is there");
     assert_eq!(life.count(), 0);
