@@ -54,7 +54,7 @@ impl Store {
         let Some(pin) = self.kept.pins.iter().find(|pin| pin.id == id) else { return Vec::new() };
         let checkpoint = &pin.checkpoint;
         let mut files: Vec<String> = checkpoint.needs.iter().map(|id| id.path()).collect();
-        files.extend(checkpoint.bucket_files.iter().copied().map(checkpoint::buckets_path));
+        files.extend(checkpoint.bucket_files.iter().copied().flat_map(checkpoint::buckets_paths));
         files.push(checkpoint::path(checkpoint.lsn()));
         files
     }
@@ -77,6 +77,6 @@ impl Store {
         self.spare.push(checkpoint::path(checkpoint.lsn()));
         let files = checkpoint.bucket_files.iter().copied();
         let unneeded = files.filter(|file| !self.kept.needs_buckets_of(*file));
-        self.spare.extend(unneeded.map(checkpoint::buckets_path));
+        self.spare.extend(unneeded.flat_map(checkpoint::buckets_paths));
     }
 }

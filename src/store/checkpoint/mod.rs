@@ -15,6 +15,9 @@ pub use write::{CheckpointDraft, CheckpointOutcome, CheckpointTask, CheckpointWr
 
 use crate::types::Lsn;
 
+/// How the names of files with deduplication ids end.
+const BUCKETS_ENDINGS: [&str; 2] = [".ids", ".ids2"];
+
 /// The directory of the checkpoints, within the data directory.
 pub const CHECKPOINTS_DIR: &str = "checkpoints";
 
@@ -27,9 +30,10 @@ fn temporary_path(lsn: Lsn) -> String {
     format!("{CHECKPOINTS_DIR}/{:020}.ckpt.tmp", lsn.get())
 }
 
-/// Where the deduplication ids lie that the checkpoint at an LSN was the first to write.
-pub(super) fn buckets_path(lsn: Lsn) -> String {
-    format!("{CHECKPOINTS_DIR}/{:020}.ids", lsn.get())
+/// Where the deduplication ids lie that the checkpoint at an LSN was the first to write: in two
+/// files with the same bytes, since the checkpoints behind it have them nowhere else.
+pub(super) fn buckets_paths(lsn: Lsn) -> [String; 2] {
+    BUCKETS_ENDINGS.map(|ending| format!("{CHECKPOINTS_DIR}/{:020}{ending}", lsn.get()))
 }
 
 /// Whether a checkpoint can lie there.
@@ -51,7 +55,7 @@ fn lsn_of(name: &str) -> Option<Lsn> {
 }
 
 fn lsn_of_buckets(name: &str) -> Option<Lsn> {
-    lsn_before(name, ".ids")
+    BUCKETS_ENDINGS.iter().find_map(|ending| lsn_before(name, ending))
 }
 
 fn lsn_before(name: &str, ending: &str) -> Option<Lsn> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, sync::Arc};
 use super::{
     CHECKPOINTS_DIR,
     blocks::{BadCheckpoint, BlockReader, Kind},
-    buckets_path, lsn_of, lsn_of_buckets,
+    buckets_paths, lsn_of, lsn_of_buckets,
     manifest::{ListedBucket, Manifest},
     path,
 };
@@ -73,7 +73,7 @@ pub fn find(disk: &dyn Disk, lineage: Lineage) -> Result<Found, StoreError> {
     let good = &found.good;
     let is_needed = |path: &String| {
         let buckets = good.iter().flat_map(|good| &good.manifest.buckets);
-        buckets.map(|bucket| buckets_path(bucket.file)).any(|needed| needed == *path)
+        buckets.flat_map(|bucket| buckets_paths(bucket.file)).any(|needed| needed == *path)
     };
     found.spare.retain(|path| !is_needed(path));
     Ok(found)
@@ -133,36 +133,76 @@ pub(in crate::store) fn entries(
     Ok(())
 }
 
-/// Gives the buckets that a checkpoint lists to `sink`.
+/// Gives the buckets that a checkpoint lists to `sink`. One good copy of each is enough.
 pub(in crate::store) fn buckets(
     disk: &dyn Disk,
     listed: &[ListedBucket],
     sink: &mut dyn FnMut(DeduplicationBucket) -> Result<(), String>,
 ) -> Result<(), BadCheckpoint> {
-    let mut files: BTreeMap<Lsn, Arc<dyn File>> = BTreeMap::new();
+    let mut copies = Copies::default();
     for bucket in listed {
-        let file = if let Some(file) = files.get(&bucket.file) {
+        let [first, second] = buckets_paths(bucket.file);
+        let read = match copies.read(disk, &first, bucket) {
+            Ok(read) => read,
+            Err(bad) => {
+                let read = copies.read(disk, &second, bucket).map_err(|_| bad)?;
+                tracing::warn!(path = first, "deduplication ids are damaged; their copy is used");
+                read
+            }
+        };
+        sink(read).map_err(BadCheckpoint::Content)?;
+    }
+    Ok(())
+}
+
+/// That both copies of the buckets that one checkpoint wrote are whole.
+pub(super) fn verify_copies(
+    disk: &dyn Disk,
+    lsn: Lsn,
+    listed: &[ListedBucket],
+) -> Result<(), BadCheckpoint> {
+    let mut copies = Copies::default();
+    for bucket in listed.iter().filter(|bucket| bucket.file == lsn) {
+        for path in buckets_paths(lsn) {
+            copies.read(disk, &path, bucket)?;
+        }
+    }
+    Ok(())
+}
+
+/// Files with deduplication ids, each opened once.
+#[derive(Default)]
+struct Copies {
+    open: BTreeMap<String, Arc<dyn File>>,
+}
+
+impl Copies {
+    fn read(
+        &mut self,
+        disk: &dyn Disk,
+        path: &str,
+        bucket: &ListedBucket,
+    ) -> Result<DeduplicationBucket, BadCheckpoint> {
+        let file = if let Some(file) = self.open.get(path) {
             Arc::clone(file)
         } else {
-            let file = disk.open(&buckets_path(bucket.file), Access::Read)?;
+            let file = disk.open(path, Access::Read)?;
             file.drop_cache()?;
-            files.insert(bucket.file, Arc::clone(&file));
+            self.open.insert(path.to_owned(), Arc::clone(&file));
             file
         };
-        let (path, offset) = (buckets_path(bucket.file), bucket.offset);
+        let bad = |found| {
+            let (path, offset) = (path.to_owned(), bucket.offset);
+            BadCheckpoint::Buckets { path, offset, found }
+        };
         if bucket.offset + u64::from(bucket.length) > file.len()? {
-            let found = "a bucket is cut off";
-            return Err(BadCheckpoint::Buckets { path, offset, found });
+            return Err(bad("a bucket is cut off"));
         }
         let mut bytes = vec![0; bucket.length as usize];
         read_exact_at(&*file, bucket.offset, &mut bytes)?;
         if crc32fast::hash(&bytes) != bucket.crc {
-            let found = "a bucket's checksum does not match";
-            return Err(BadCheckpoint::Buckets { path, offset, found });
+            return Err(bad("a bucket's checksum does not match"));
         }
-        let decoded = codec::decode_bucket(&bytes);
-        let decoded = decoded.map_err(|error| BadCheckpoint::Content(error.to_string()))?;
-        sink(decoded).map_err(BadCheckpoint::Content)?;
+        codec::decode_bucket(&bytes).map_err(|error| BadCheckpoint::Content(error.to_string()))
     }
-    Ok(())
 }

@@ -13,7 +13,7 @@ use std::{
 use super::{
     CHECKPOINTS_DIR,
     blocks::{BlockWriter, Kind},
-    buckets_path,
+    buckets_paths,
     manifest::{ListedBucket, ListedFile, Manifest},
     path, read, temporary_path,
 };
@@ -128,7 +128,7 @@ fn ready(writer: CheckpointWriter) -> CheckpointOutcome {
 /// removed by the next start.
 fn remove(disk: &dyn Disk, position: Position) {
     let lsn = position.lsn;
-    for path in [temporary_path(lsn), path(lsn), buckets_path(lsn)] {
+    for path in [temporary_path(lsn), path(lsn)].into_iter().chain(buckets_paths(lsn)) {
         let _ = disk.unlink(&path);
     }
 }
@@ -138,7 +138,7 @@ impl CheckpointWriter {
         let lsn = draft.position.lsn;
         let mut buckets = draft.buckets_written;
         let new = write_buckets(&draft.buckets, draft.position, disk)?;
-        let buckets_bytes = new.iter().map(|bucket| u64::from(bucket.length)).sum();
+        let buckets_bytes = 2 * new.iter().map(|bucket| u64::from(bucket.length)).sum::<u64>();
         let has_buckets_file = !new.is_empty();
         buckets.extend(new);
         let mut files = draft.files;
@@ -184,6 +184,7 @@ impl CheckpointWriter {
         disk.sync_dir(CHECKPOINTS_DIR)?;
         // What the device gives back is what a start will find.
         let read = read::verify(disk, lsn, self.lineage).map_err(io::Error::other)?;
+        read::verify_copies(disk, lsn, &self.manifest.buckets).map_err(io::Error::other)?;
         if read != self.manifest {
             return Err(io::Error::other("another manifest was read back"));
         }
@@ -192,7 +193,7 @@ impl CheckpointWriter {
     }
 }
 
-/// Writes the buckets that no checkpoint has written yet into one file.
+/// Writes the buckets that no checkpoint has written yet, twice.
 fn write_buckets(
     buckets: &[DeduplicationBucket],
     position: Position,
@@ -201,21 +202,26 @@ fn write_buckets(
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
-    let file = create(disk, &buckets_path(position.lsn))?;
+    let [first, second] = buckets_paths(position.lsn);
+    let copies = [create(disk, &first)?, create(disk, &second)?];
     let mut listed = Vec::with_capacity(buckets.len());
     let mut bytes = Vec::new();
     let mut offset = 0;
     for bucket in buckets {
         bytes.clear();
         codec::encode_bucket(bucket, &mut bytes);
-        write_all_at(&*file, offset, &mut [IoSlice::new(&bytes)])?;
+        for copy in &copies {
+            write_all_at(&**copy, offset, &mut [IoSlice::new(&bytes)])?;
+        }
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         let crc = crc32fast::hash(&bytes);
         let (queue, first) = (bucket.queue, bucket.first);
         listed.push(ListedBucket { file: position.lsn, offset, length, crc, queue, first });
         offset += u64::from(length);
     }
-    file.sync_all()?;
+    for copy in &copies {
+        copy.sync_all()?;
+    }
     Ok(listed)
 }
 
