@@ -2,11 +2,12 @@
 //! becomes of the files.
 //!
 //! The state knows a message by its seq and nothing else; this room knows its place. Read in this
-//! order: `places` and `files` are what is known, `body` and `cache` read payloads; `checkpoint` is
-//! the file from which a start goes on and `load` takes it back, with `replay` for the log behind
-//! it; `kept` and `upkeep` say when a file can be given back; `plan` and `compaction` copy what lives
-//! out of files that are nearly dead; `stream` reads the messages of one file in order; `pins` keeps
-//! files for a backup, and `backup` makes one of them; `detail` tells an inspection of each file.
+//! order: `places` and `files` are what is known, `body` and `cache` read payloads; `checkpoint`
+//! is the file from which a start goes on and `load` takes it back, with `replay` for the log
+//! behind it; `kept` and `upkeep` say when a file can be given back; `plan` and `compaction` copy
+//! what lives out of files that are nearly dead; `stream` reads the messages of one file in order;
+//! `pins` keeps files for a backup, and `backup` makes one of them; `detail` tells an inspection
+//! of each file.
 //!
 //! **Invariant**: a file is unlinked or used again only if no kept checkpoint needs it and it holds
 //! nothing that a replay from the older of the two would read.

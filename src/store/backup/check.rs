@@ -32,8 +32,9 @@ pub(super) fn check(disk: &Arc<dyn Disk>, accept_damaged: bool) -> Result<Checke
     let file = BackupFile::decode(&bytes)?;
     file.files.iter().try_for_each(|listed| check_length(&**disk, listed))?;
     let lsn = file.checkpoint_lsn;
-    let manifest = checkpoint::read::verify(&**disk, lsn, file.lineage)
-        .map_err(|source| BackupError::Checkpoint { path: checkpoint::path(lsn), source })?;
+    let bad = |source| BackupError::Checkpoint { path: checkpoint::path(lsn), source };
+    let manifest = checkpoint::read::verify(&**disk, lsn, file.lineage).map_err(bad)?;
+    checkpoint::read::verify_copies(&**disk, manifest.buckets.iter()).map_err(bad)?;
 
     let from = Some(manifest.position);
     let mut ignore = |_: log::FrameView<'_>| Ok(());

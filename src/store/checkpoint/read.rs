@@ -155,15 +155,14 @@ pub(in crate::store) fn buckets(
     Ok(())
 }
 
-/// That both copies of the buckets that one checkpoint wrote are whole.
-pub(super) fn verify_copies(
+/// That both copies of these buckets are whole.
+pub(in crate::store) fn verify_copies<'a>(
     disk: &dyn Disk,
-    lsn: Lsn,
-    listed: &[ListedBucket],
+    listed: impl Iterator<Item = &'a ListedBucket>,
 ) -> Result<(), BadCheckpoint> {
     let mut copies = Copies::default();
-    for bucket in listed.iter().filter(|bucket| bucket.file == lsn) {
-        for path in buckets_paths(lsn) {
+    for bucket in listed {
+        for path in buckets_paths(bucket.file) {
             copies.read(disk, &path, bucket)?;
         }
     }
