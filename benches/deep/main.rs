@@ -51,6 +51,8 @@ const SCAN_SECONDS_MAX: f64 = 30.0;
 const NO_TAIL_CACHE: &[(&str, &str)] = &[("LEDGERQ_TAIL_CACHE_BYTES", "0B")];
 /// What a server gets to come to rest before its memory is read.
 const REST: Duration = Duration::from_secs(2);
+/// How long it is waited for the disk of a purged queue.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(120);
 /// Between two tries to receive from a server that starts.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Rounds in which depth and emptiness are measured in turn.
@@ -103,6 +105,7 @@ fn main() {
 
     let rates = compare(&runtime, &data, &scratch.join("empty"), &target.queue);
     let ratios = [ratio("send", rates.send), ratio("receive+delete", rates.take)];
+    purge(&runtime, &data, &target.queue);
     let began_at = with.status.as_ref().map(|status| status.recovery.checkpoint_lsn);
     let had_checkpoint = began_at.is_some_and(|lsn| lsn != Lsn::default());
     let anon = [waiting_bytes, with.anon_bytes, without.anon_bytes].map(per_message);
@@ -114,6 +117,30 @@ fn main() {
     };
     drop(scratch);
     std::process::exit(code);
+}
+
+/// Purges the deep queue: how long that takes, and how long until its disk is given back.
+fn purge(runtime: &Runtime, data: &Path, queue: &QueueName) {
+    let server = Server::start(data, NO_TAIL_CACHE);
+    server.serving();
+    let before = used_bytes(data);
+    let took = runtime.block_on(async {
+        let client = Client::connect(server.url()).await.expect("it serves");
+        let watch = Stopwatch::start();
+        client.purge_queue(queue).await.expect("the queue is there");
+        watch.elapsed()
+    });
+    row("purge of the deep queue, ms", took.as_secs_f64() * 1000.0);
+    let watch = Stopwatch::start();
+    let mut left = used_bytes(data);
+    while left * 10 > before && watch.elapsed() < GIVEN_BACK_WITHIN {
+        std::thread::sleep(Duration::from_millis(100));
+        left = used_bytes(data);
+    }
+    row("disk before and after it, MB", mb(before));
+    row("after so many seconds", watch.elapsed().as_secs_f64());
+    row("it was, MB", mb(left));
+    kill(server);
 }
 
 fn judge(anon: &[f64], ratios: [f64; 2], start: Option<f64>, scan: f64) -> i32 {

@@ -19,7 +19,7 @@ use crate::{
     log::Position,
     store::{
         CheckpointOutcome, CheckpointTask, CheckpointWriter, Compacted, CompactionError,
-        CompactionOutcome, CompactionTask, Compactor, Store,
+        CompactionOutcome, CompactionTask, Compactor, Store, Worth,
     },
     types::{
         CheckpointStatus, CompactionStatus, Lsn, Millis, RecoveryStatus, Rejection, Reply,
@@ -32,7 +32,7 @@ const SLICE_COUNT: usize = 2048;
 /// A checkpoint is due after so many times its own length of log, if that is more than asked for.
 const LENGTHS_OF_LOG: u64 = 10;
 /// Checkpoints that are due for the sake of space come at most so often.
-const PRESSED_EVERY: Millis = Millis::from_secs(1);
+const PRESSED_EVERY: Millis = Millis::new(250);
 /// How long after a checkpoint or compaction failed the next is tried.
 const RETRY: Millis = Millis::from_secs(10);
 
@@ -144,8 +144,10 @@ impl<W> Upkeep<W> {
 
     /// A frame was handed out.
     pub(super) fn framed(&mut self, frame_bytes: u64, is_tick: bool) {
+        let was_young = !self.is_halfway();
         self.log_bytes += frame_bytes;
         self.has_news |= !is_tick;
+        self.due.plan |= was_young && self.is_halfway();
     }
 
     /// So much of the log a start had to replay: a checkpoint is due that much earlier.
@@ -157,6 +159,12 @@ impl<W> Upkeep<W> {
     /// Whether somebody waits for compactions to be done.
     fn is_forced(&self) -> bool {
         !self.compacting_for.is_empty()
+    }
+
+    /// Whether half of the log to the next checkpoint is there: what is older than the last one has
+    /// had its time to die.
+    fn is_halfway(&self) -> bool {
+        self.log_bytes >= self.due_after() / 2
     }
 
     fn due_after(&self) -> u64 {
@@ -409,9 +417,15 @@ impl<W: Waiter> Owner<W> {
         if !self.upkeep.due.plan || waits {
             return;
         }
-        let is_forced = self.upkeep.is_forced() || self.is_disk_full();
+        let worth = if self.upkeep.is_forced() || self.is_disk_full() {
+            Worth::All
+        } else if self.upkeep.is_halfway() {
+            Worth::BehindNewest
+        } else {
+            Worth::BehindOlder
+        };
         let salt = self.entropy.next();
-        if let Some(plan) = self.store.plan_compaction(salt, is_forced, self.log.active_segment()) {
+        if let Some(plan) = self.store.plan_compaction(salt, worth, self.log.active_segment()) {
             self.upkeep.compaction = Compaction::Working;
             effects.push(Effect::Compact(CompactionTask::Begin(Box::new(plan))));
         } else {

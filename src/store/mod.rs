@@ -62,6 +62,7 @@ pub use identity::Identity;
 use kept::Kept;
 pub use load::{LoadReport, read_entries};
 use places::{Places, Slot};
+pub use plan::Worth;
 pub use reserve::{ReserveTask, reserved_bytes};
 pub use upkeep::Unlink;
 

@@ -17,17 +17,27 @@ const SMALL_COUNT: usize = 16;
 /// An output of less than this part of a segment is small.
 const SMALL_SHARE: u64 = 8;
 
+/// Which files a compaction may copy: in young ones messages are still dying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// Those older than the older checkpoint.
+    BehindOlder,
+    /// Those older than the newest, which has aged.
+    BehindNewest,
+    /// Those too, and every one that is less than half live, whatever the others are.
+    All,
+}
+
 impl Store {
     /// What to copy next: files that are less than half live, if all files together are, and
-    /// outputs that are many and small. Files older than the older checkpoint count: in younger
-    /// ones messages are still dying. `forced`: every file that is less than half live.
+    /// outputs that are many and small.
     pub fn plan_compaction(
         &mut self,
         salt: u64,
-        forced: bool,
+        worth: Worth,
         active: Option<SegmentId>,
     ) -> Option<CompactionPlan> {
-        let (sources, generation) = self.sources(forced, active)?;
+        let (sources, generation) = self.sources(worth, active)?;
         let output = self.next_output;
         self.next_output = output.next();
         let live = |id: FileId| {
@@ -40,16 +50,17 @@ impl Store {
         Some(CompactionPlan { output, lineage, salt, generation, sources })
     }
 
-    fn sources(&self, forced: bool, active: Option<SegmentId>) -> Option<(Vec<FileId>, u8)> {
-        let settled = self.settled(forced, active)?;
+    fn sources(&self, worth: Worth, active: Option<SegmentId>) -> Option<(Vec<FileId>, u8)> {
+        let forced = worth == Worth::All;
+        let settled = self.settled(worth, active)?;
         let all =
             |of: fn(&StoredInfo) -> u64| settled.iter().map(|(_, info)| of(info)).sum::<u64>();
         let (bytes, live_bytes) = (all(|info| info.bytes), all(|info| info.live_bytes));
         if forced || bytes > live_bytes * 2 + self.settings.segment_bytes {
             let may = |info: &StoredInfo| forced || info.generation < GENERATION_MAX;
-            let worth = |info: &StoredInfo| info.is_sparse() && may(info);
+            let is_worth_it = |info: &StoredInfo| info.is_sparse() && may(info);
             let mut sparse: Vec<_> =
-                settled.iter().copied().filter(|(_, info)| worth(info)).collect();
+                settled.iter().copied().filter(|(_, info)| is_worth_it(info)).collect();
             // The files that give back the most for what is copied come first.
             sparse.sort_by_key(|(_, info)| info.live_bytes * 1024 / info.bytes.max(1));
             let chosen = self.first_of(&sparse);
@@ -71,10 +82,13 @@ impl Store {
     /// Files with live messages that are not written to and have come to rest.
     fn settled(
         &self,
-        forced: bool,
+        worth: Worth,
         active: Option<SegmentId>,
     ) -> Option<Vec<(FileId, &StoredInfo)>> {
-        let by = if forced { self.kept.newest() } else { self.kept.older() };
+        let by = match worth {
+            Worth::BehindOlder => self.kept.older(),
+            Worth::BehindNewest | Worth::All => self.kept.newest(),
+        };
         let to: Lsn = by.map(KeptCheckpoint::lsn)?;
         let is_settled = |id: FileId, info: &StoredInfo| {
             let is_quiet = !is_written_to(id, active) && !info.is_unfit;
