@@ -52,7 +52,7 @@ const NO_TAIL_CACHE: &[(&str, &str)] = &[("LEDGERQ_TAIL_CACHE_BYTES", "0B")];
 /// What a server gets to come to rest before its memory is read.
 const REST: Duration = Duration::from_secs(2);
 /// How long it is waited for the disk of a purged queue.
-const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(120);
+const GIVEN_BACK_WITHIN: Duration = Duration::from_mins(2);
 /// Between two tries to receive from a server that starts.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Rounds in which depth and emptiness are measured in turn.

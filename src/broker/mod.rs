@@ -2,6 +2,7 @@
 //!
 //! Read in this order: [`Handle`] is what the api calls; [`mailbox`] bounds what is under way;
 //! [`owner`] is the machine that holds the state, with its parts `batch`, `parked` and `execute`;
+//! `upkeep` says when checkpoints are due, `compactor` and `reserve` do what their names say;
 //! [`start`](mod@start) recovers one and `run` gives it threads; [`examine`] and [`audit`](audit())
 //! go through a start without being one;
 //! [`receipt`] seals leases into receipt handles and opens them.
@@ -9,6 +10,7 @@
 mod audit;
 mod backup;
 mod batch;
+mod compactor;
 pub mod digest;
 mod execute;
 mod handle;

@@ -11,19 +11,14 @@ use std::io;
 
 use super::{
     Answer, Effect, Waiter,
-    execute::RECORD_BYTES_MAX,
     owner::{Mode, Owner},
 };
 use crate::{
     clock::Stopwatch,
     log::Position,
-    store::{
-        CheckpointOutcome, CheckpointTask, CheckpointWriter, Compacted, CompactionError,
-        CompactionOutcome, CompactionTask, Compactor, Store, Worth,
-    },
+    store::{CheckpointOutcome, CheckpointTask, CheckpointWriter, Compacted, Compactor},
     types::{
-        CheckpointStatus, CompactionStatus, Lsn, Millis, RecoveryStatus, Rejection, Reply,
-        Timestamp,
+        CheckpointStatus, CompactionStatus, Millis, RecoveryStatus, Rejection, Reply, Timestamp,
     },
 };
 
@@ -34,7 +29,7 @@ const LENGTHS_OF_LOG: u64 = 10;
 /// Checkpoints that are due for the sake of space come at most so often.
 const PRESSED_EVERY: Millis = Millis::new(250);
 /// How long after a checkpoint or compaction failed the next is tried.
-const RETRY: Millis = Millis::from_secs(10);
+pub(super) const RETRY: Millis = Millis::from_secs(10);
 
 /// What upkeep is set to.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +48,9 @@ impl Default for Settings {
 
 /// What is under way, and what is due when.
 pub(super) struct Upkeep<W> {
-    settings: Settings,
+    pub(super) settings: Settings,
     checkpoint: Option<Checkpoint>,
-    due: Due,
+    pub(super) due: Due,
     /// Who waits for the next to be published, and who for the one under way.
     asked: Vec<W>,
     waiting: Vec<W>,
@@ -71,21 +66,21 @@ pub(super) struct Upkeep<W> {
     looked_at: Timestamp,
     retry_at: Option<Timestamp>,
     failed_count: u64,
-    compaction: Compaction,
+    pub(super) compaction: Compaction,
     /// Who waits for compactions to be done.
-    compacting_for: Vec<W>,
-    copied_since_asked: u64,
-    compact_at: Timestamp,
-    status: CompactionStatus,
+    pub(super) compacting_for: Vec<W>,
+    pub(super) copied_since_asked: u64,
+    pub(super) compact_at: Timestamp,
+    pub(super) status: CompactionStatus,
     pub(super) recovery: RecoveryStatus,
 }
 
 /// What is wanted as soon as it can be.
-struct Due {
+pub(super) struct Due {
     /// Somebody wants a checkpoint now.
     checkpoint: bool,
     /// Files may have become sparse since a compaction was last planned.
-    plan: bool,
+    pub(super) plan: bool,
     /// Files may have become free.
     reclaim: bool,
 }
@@ -109,7 +104,7 @@ enum Stage {
     Complete(Box<CheckpointWriter>),
 }
 
-enum Compaction {
+pub(super) enum Compaction {
     Idle,
     Working,
     /// More can be copied.
@@ -157,13 +152,13 @@ impl<W> Upkeep<W> {
     }
 
     /// Whether somebody waits for compactions to be done.
-    fn is_forced(&self) -> bool {
+    pub(super) fn is_forced(&self) -> bool {
         !self.compacting_for.is_empty()
     }
 
     /// Whether half of the log to the next checkpoint is there: what is older than the last one has
     /// had its time to die.
-    fn is_halfway(&self) -> bool {
+    pub(super) fn is_halfway(&self) -> bool {
         self.log_bytes >= self.due_after() / 2
     }
 
@@ -189,16 +184,6 @@ impl<W: Waiter> Owner<W> {
         self.upkeep.due.checkpoint = true;
         self.upkeep.retry_at = None;
         self.upkeep.asked.extend(waiter);
-    }
-
-    /// Whoever asks for a compaction is answered when no file is left that is worth copying.
-    pub(super) fn ask_compaction(&mut self, waiter: Option<W>) {
-        self.upkeep.due.plan = true;
-        self.upkeep.compact_at = Timestamp::ZERO;
-        if self.upkeep.compacting_for.is_empty() {
-            self.upkeep.copied_since_asked = 0;
-        }
-        self.upkeep.compacting_for.extend(waiter);
     }
 
     /// Files may have become free.
@@ -346,116 +331,6 @@ impl<W: Waiter> Owner<W> {
         }
     }
 
-    /// A task of the compaction under way has ended.
-    pub(super) fn compaction_went_on(
-        &mut self,
-        now: Timestamp,
-        outcome: Result<CompactionOutcome, CompactionError>,
-    ) {
-        self.upkeep.compaction = match outcome {
-            Ok(CompactionOutcome::Ready(compactor, bytes)) => {
-                let rate = self.upkeep.settings.compaction_bytes_per_s.max(1);
-                let unhurried = !self.is_disk_full() && !self.upkeep.is_forced();
-                let pause = if unhurried { bytes * 1000 / rate } else { 0 };
-                self.upkeep.compact_at = now.after(Millis::new(pause));
-                Compaction::Ready(compactor)
-            }
-            Ok(CompactionOutcome::Finished(compacted)) => Compaction::Finished(compacted),
-            Ok(CompactionOutcome::Abandoned) => Compaction::Idle,
-            Err(error) => {
-                match &error {
-                    // Another plan leaves the file out.
-                    CompactionError::Source { file, .. } => self.store.mark_unfit(*file),
-                    CompactionError::Output(error) => {
-                        self.upkeep.due.plan = self.reserve.failed(error);
-                    }
-                }
-                self.upkeep.status.failed_count += 1;
-                self.upkeep.compact_at = now.after(RETRY);
-                let (what, reason) = ("compaction", error.to_string());
-                self.compaction_failed = Some(error);
-                self.answer_compaction(now, &Err(Rejection::MaintenanceFailed { what, reason }));
-                Compaction::Idle
-            }
-        };
-    }
-
-    fn answer_compaction(&mut self, now: Timestamp, outcome: &Result<u64, Rejection>) {
-        for waiter in std::mem::take(&mut self.upkeep.compacting_for) {
-            self.pass_time(now);
-            let reply = outcome.clone().map(|copied_count| Reply::Compacted { copied_count });
-            self.batch.hold(waiter, Answer::new(reply));
-        }
-    }
-
-    fn go_on_with_compaction(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
-        let is_serving = self.mode == Mode::Serving;
-        match std::mem::replace(&mut self.upkeep.compaction, Compaction::Idle) {
-            Compaction::Working => self.upkeep.compaction = Compaction::Working,
-            Compaction::Ready(compactor) if !is_serving => {
-                self.upkeep.compaction = Compaction::Working;
-                effects.push(Effect::Compact(CompactionTask::Abandon(compactor)));
-            }
-            Compaction::Ready(compactor) if now < self.upkeep.compact_at => {
-                self.upkeep.compaction = Compaction::Ready(compactor);
-            }
-            Compaction::Ready(compactor) => {
-                self.upkeep.compaction = Compaction::Working;
-                effects.push(Effect::Compact(CompactionTask::Copy(compactor)));
-            }
-            Compaction::Finished(compacted) if !self.has_room_for_switch() => {
-                self.upkeep.compaction = Compaction::Finished(compacted);
-            }
-            Compaction::Finished(compacted) => self.switch(now, *compacted),
-            Compaction::Idle if is_serving => self.plan_compaction(now, effects),
-            Compaction::Idle => {}
-        }
-    }
-
-    fn plan_compaction(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
-        let waits = now < self.upkeep.compact_at && !self.upkeep.is_forced();
-        if !self.upkeep.due.plan || waits {
-            return;
-        }
-        let worth = if self.upkeep.is_forced() || self.is_disk_full() {
-            Worth::All
-        } else if self.upkeep.is_halfway() {
-            Worth::BehindNewest
-        } else {
-            Worth::BehindOlder
-        };
-        let salt = self.entropy.next();
-        if let Some(plan) = self.store.plan_compaction(salt, worth, self.log.active_segment()) {
-            self.upkeep.compaction = Compaction::Working;
-            effects.push(Effect::Compact(CompactionTask::Begin(Box::new(plan))));
-        } else {
-            self.upkeep.due.plan = false;
-            let copied_count = self.upkeep.copied_since_asked;
-            self.answer_compaction(now, &Ok(copied_count));
-        }
-    }
-
-    fn has_room_for_switch(&self) -> bool {
-        self.batch.frame_bytes(0, 0, RECORD_BYTES_MAX) <= self.log.frame_bytes_max()
-    }
-
-    /// Makes a compaction true: one record.
-    fn switch(&mut self, now: Timestamp, compacted: Compacted) {
-        if self.mode >= Mode::Stopped {
-            return;
-        }
-        self.pass_time(now);
-        let record = Store::switch_record(&compacted);
-        let copied_count = compacted.copied_count();
-        self.commit(&record);
-        self.upkeep.status.switched_count += 1;
-        self.upkeep.status.copied_count += copied_count;
-        self.upkeep.status.last_output = Some(compacted.output().id);
-        self.upkeep.copied_since_asked += copied_count;
-        let lsn: Lsn = self.state.applied_lsn();
-        self.store.switched(compacted, lsn);
-    }
-
     /// There is space again: what failed for want of it is tried at once.
     pub(super) fn retry_upkeep(&mut self) {
         self.upkeep.retry_at = None;
@@ -465,12 +340,6 @@ impl<W: Waiter> Owner<W> {
     /// Whether a checkpoint is under way, and how many have failed.
     pub(super) fn checkpoints_status(&self) -> (bool, u64) {
         (self.upkeep.checkpoint.is_some(), self.upkeep.failed_count)
-    }
-
-    /// What the compactor did.
-    pub(super) fn compaction_status(&self) -> CompactionStatus {
-        let under_way = !matches!(self.upkeep.compaction, Compaction::Idle);
-        CompactionStatus { under_way, ..self.upkeep.status }
     }
 
     /// A checkpoint that is wanted begins with a frame; an idle broker makes one. A broker that
