@@ -9,8 +9,9 @@ use ledgerq::{
     broker::{Handle, digest},
     disk::{Disk, SimDisk},
     types::{
-        Attribute, AttributeValue, Command, Delay, Envelope, LeaseRef, Leased, Millis, MoveFilter,
-        MoveSpec, RedrivePolicy, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
+        Attribute, AttributeValue, Command, Delay, DeleteMode, Envelope, LeaseRef, Leased, Lsn,
+        Millis, MoveFilter, MoveSpec, RedrivePolicy, Reply, SendEntry, Sent, Seq, SettingsPatch,
+        Step,
     },
 };
 
@@ -52,40 +53,59 @@ fn long_body(number: u8) -> Vec<u8> {
     body
 }
 
-/// Makes a directory with a bit of everything that the second version brought.
+/// Makes a directory with a bit of everything that the third version brought: two checkpoints,
+/// deduplication ids beside them, an output.
 fn written_today() -> String {
     let (disk, clock) = (SimDisk::new(), ToldClock::new());
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
-    ask(&mut broker, commands::create("dead"));
+    ask(&mut broker, commands::create("bulk"));
+    for number in 1..=12 {
+        send(&mut broker, "bulk", long_body(number), &[], 0);
+    }
+    let mut leased = receive(&mut broker, "bulk", 10);
+    let third = leased.remove(2).leased.lease();
+    let (gone, mode) =
+        (leased.iter().map(|content| content.leased.lease()).collect(), DeleteMode::Fenced);
+    ask(&mut broker, Command::Delete { queue: queue("bulk"), leases: gone, mode });
+    change(&mut broker, "bulk", third);
+    ask(&mut broker, Command::Checkpoint);
+    let copied = ask(&mut broker, Command::Compact).0;
+    assert!(matches!(copied, Reply::Compacted { copied_count: 1.. }), "{copied:?}");
+    fill(&mut broker);
+    broker.advance(Millis::from_secs(1));
+    broker.drain();
+    disk.paths().iter().map(|path| show(path, &disk.file(path).unwrap_or_default())).collect()
+}
+
+/// A bit of everything that the second version brought.
+fn fill(broker: &mut SimBroker) {
+    ask(broker, commands::create("dead"));
     let redrive = RedrivePolicy { dead_letter_queue: queue("dead"), receives_max: 1 };
     let settings = SettingsPatch { redrive: Some(Some(redrive)), ..SettingsPatch::default() };
-    ask(&mut broker, Command::CreateQueue { queue: queue("jobs"), settings });
-    ask(&mut broker, commands::create("orders.fifo"));
-    send(&mut broker, "jobs", b"poison".to_vec(), &attributes(), 0);
-    let poison = receive(&mut broker, "jobs", 1);
-    change(&mut broker, "jobs", poison[0].leased.lease());
-    receive(&mut broker, "jobs", 1);
+    ask(broker, Command::CreateQueue { queue: queue("jobs"), settings });
+    ask(broker, commands::create("orders.fifo"));
+    send(broker, "jobs", b"poison".to_vec(), &attributes(), 0);
+    let poison = receive(broker, "jobs", 1);
+    change(broker, "jobs", poison[0].leased.lease());
+    receive(broker, "jobs", 1);
     for (number, id) in [(1, "a"), (2, "b"), (3, "a")] {
-        ask(&mut broker, commands::send("orders.fifo", order(number, id)));
+        ask(broker, commands::send("orders.fifo", order(number, id)));
     }
-    let order = receive(&mut broker, "orders.fifo", 1);
+    let order = receive(broker, "orders.fifo", 1);
     let important = SendEntry { priority: Some(9), ..commands::entry("important") };
     let steps = vec![
         Step::Delete { queue: queue("orders.fifo"), lease: order[0].leased.lease() },
         Step::Send { queue: queue("jobs"), entry: important },
     ];
-    ask(&mut broker, Command::Transact { steps });
-    send(&mut broker, "dead", b"redriven".to_vec(), &[], 0);
+    ask(broker, Command::Transact { steps });
+    send(broker, "dead", b"redriven".to_vec(), &[], 0);
     let filter = MoveFilter::default();
     let (source, target) = (queue("dead"), Some(queue("jobs")));
     let filter = MoveFilter { attribute: attributes().pop(), ..filter };
     let spec = MoveSpec { source, target, rate_max: None, filter };
-    ask(&mut broker, Command::StartMove { spec, dry_run: false });
+    ask(broker, Command::StartMove { spec, dry_run: false });
     let (sends, receives) = (Some(true), None);
-    ask(&mut broker, Command::PauseQueue { queue: queue("dead"), sends, receives });
-    broker.advance(Millis::from_secs(1));
-    broker.drain();
-    disk.paths().iter().map(|path| show(path, &disk.file(path).unwrap_or_default())).collect()
+    ask(broker, Command::PauseQueue { queue: queue("dead"), sends, receives });
 }
 
 fn change(broker: &mut SimBroker, name: &str, lease: LeaseRef) {
@@ -118,6 +138,9 @@ fn show(path: &str, bytes: &[u8]) -> String {
 fn planted(text: &str) -> SimDisk {
     let disk = SimDisk::new();
     disk.create_dir("segments").expect("it is a new disk");
+    if text.contains("file checkpoints/") {
+        disk.create_dir("checkpoints").expect("it is a new disk");
+    }
     disk.sync_dir("").expect("nothing fails");
     for file in text.split("file ").filter(|file| !file.is_empty()) {
         let mut lines = file.lines();
@@ -175,24 +198,47 @@ fn a_directory_of_version_1_is_opened_and_served_from() {
 
 #[test]
 fn a_directory_of_version_2_is_opened_and_served_from() {
-    let disk = planted(&golden("directory-2.txt", &written_today));
+    let mut broker = started(&planted(include_str!("directory-2.txt")));
+    served_from(&mut broker, Seq::new(2));
+}
+
+#[test]
+fn a_directory_of_version_3_is_opened_and_served_from() {
+    let mut broker = started(&planted(&golden("directory-3.txt", &written_today)));
+    let Reply::Status(status) = ask(&mut broker, Command::GetStatus).0 else {
+        panic!("these are figures")
+    };
+    assert!(status.recovery.checkpoint_lsn > Lsn::default(), "a checkpoint was loaded");
+    assert!(status.files.output_count > 0 && status.checkpoint_before.is_some());
+    served_from(&mut broker, Seq::new(14));
+    let bulk = receive(&mut broker, "bulk", 10);
+    let mut bodies: Vec<Vec<u8>> = bulk.iter().map(|content| content.body.to_vec()).collect();
+    bodies.sort();
+    assert_eq!(bodies, [3, 11, 12].map(long_body), "the first of them lies in an output");
+}
+
+fn started(disk: &SimDisk) -> SimBroker {
     let clock = ToldClock::new();
     clock.set(BEGIN.after(Millis::from_secs(2)));
-    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 3).expect("it starts");
+    let broker = SimBroker::start(small_settings(), disk, &clock, 3).expect("it starts");
     assert!(broker.report().damaged_bodies.is_empty() && broker.report().torn_tails.is_empty());
     broker.owner().state().check_all();
+    broker
+}
 
-    let duplicate = ask(&mut broker, commands::send("orders.fifo", order(4, "a"))).0;
-    let first = Sent { seq: Seq::new(2), is_duplicate: true };
+/// What [`fill`] made is there; its first order is this message.
+fn served_from(broker: &mut SimBroker, first: Seq) {
+    let duplicate = ask(broker, commands::send("orders.fifo", order(4, "a"))).0;
+    let first = Sent { seq: first, is_duplicate: true };
     assert_eq!(duplicate, Reply::Sent(vec![Ok(first)]), "the window is what it was");
-    let left = receive(&mut broker, "orders.fifo", 10);
+    let left = receive(broker, "orders.fifo", 10);
     assert_eq!(left.len(), 1, "the first was deleted, the third a duplicate");
     assert_eq!((&left[0].body[..], &left[0].envelope), (&[2][..], &order_envelope("b")));
 
-    let jobs = receive(&mut broker, "jobs", 10);
+    let jobs = receive(broker, "jobs", 10);
     let bodies: Vec<&[u8]> = jobs.iter().map(|content| &content.body[..]).collect();
     assert_eq!(bodies, [&b"important"[..], b"poison"], "sent in a transact, and moved back");
-    let dead = receive(&mut broker, "dead", 10);
+    let dead = receive(broker, "dead", 10);
     assert_eq!(&dead[0].body[..], b"redriven", "the filter let it be");
     let send = commands::send("dead", commands::entry("x"));
     let told = broker.ask(send).expect("it is answered").reply;
