@@ -416,11 +416,12 @@ impl<W: Waiter> Owner<W> {
         self.write_under_way
     }
 
-    /// What a start found: how it went, and how much of the log it had to replay.
-    pub fn recovered(&mut self, recovery: RecoveryStatus, reserved_bytes: u64) {
+    /// What a start found: how it went, how much of the log lies behind the last checkpoint, and
+    /// how much space is held back, in bytes.
+    pub fn recovered(&mut self, recovery: RecoveryStatus, unsaved: u64, reserved_bytes: u64) {
         self.reserve.found(reserved_bytes);
         self.upkeep.recovery = recovery;
-        self.upkeep.replayed(recovery.frames_bytes);
+        self.upkeep.replayed(unsaved);
     }
 
     fn take_deferred(&mut self, now: Timestamp) {

@@ -32,6 +32,8 @@ pub(super) struct Recovered {
     pub(super) log: Writer,
     pub(super) report: RecoveryReport,
     pub(super) status: RecoveryStatus,
+    /// Length of the frames behind the last checkpoint, in bytes.
+    pub(super) unsaved: u64,
 }
 
 /// Loads and replays everything.
@@ -57,9 +59,9 @@ pub(super) fn recover(
     let Replay { state, mut store, unsaved, .. } = replay;
     store.replay_ended(&report.segments, report.stray.clone());
     status.records_count = report.records_count;
-    status.frames_bytes = unsaved;
+    status.frames_bytes = report.frames_bytes;
     status.replay_took = millis(&watch);
-    Ok(Recovered { state, store, log, report, status })
+    Ok(Recovered { state, store, log, report, status, unsaved })
 }
 
 /// What a start has before it replays the log.

@@ -96,7 +96,7 @@ pub fn start<W: Waiter>(
     let fresh = Identity::random(&mut salts);
     let directory = Directory::open(disk, settings.segment_bytes, fresh, &mut salts)?;
     let recovered = recover(&settings, &directory, &mut salts, progress)?;
-    let Recovered { state, store, log, report, status } = recovered;
+    let Recovered { state, store, log, report, status, unsaved } = recovered;
 
     let clock = BrokerClock::start(clock, state.now());
     let now = clock.now();
@@ -104,7 +104,7 @@ pub fn start<W: Waiter>(
     let hold = retention_record(&settings, &state, last_now, now);
     let mut owner = Owner::new(settings.owner, state, store, log, entropy);
     let reserved_bytes = store::reserved_bytes(&**directory.disk()).unwrap_or_default();
-    owner.recovered(status, reserved_bytes);
+    owner.recovered(status, unsaved, reserved_bytes);
     owner.begin(now, hold);
     run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
