@@ -64,6 +64,7 @@ pub(super) struct Upkeep<W> {
     began_at: Timestamp,
     /// When it was last looked what further ones would let go of.
     looked_at: Timestamp,
+    looked_at_bytes: u64,
     retry_at: Option<Timestamp>,
     failed_count: u64,
     pub(super) compaction: Compaction,
@@ -126,6 +127,7 @@ impl<W> Upkeep<W> {
             last_bytes: 0,
             began_at: Timestamp::ZERO,
             looked_at: Timestamp::ZERO,
+            looked_at_bytes: 0,
             retry_at: None,
             failed_count: 0,
             compaction: Compaction::Idle,
@@ -206,15 +208,16 @@ impl<W: Waiter> Owner<W> {
         let upkeep = &mut self.upkeep;
         let is_idle = self.mode == Mode::Serving && upkeep.checkpoint.is_none();
         let due_at = upkeep.began_at.max(upkeep.looked_at).after(PRESSED_EVERY);
-        if !is_idle || now < due_at || self.store.dead_file_bytes() == 0 {
+        let dead_bytes = self.store.dead_file_bytes();
+        if !is_idle || now < due_at || dead_bytes == 0 {
             return false;
         }
-        upkeep.looked_at = now;
-        if self.is_disk_full() {
-            return true;
-        }
+        (upkeep.looked_at, upkeep.looked_at_bytes) = (now, dead_bytes);
         let worth_it = self.upkeep.last_bytes.saturating_mul(LENGTHS_OF_LOG);
         let freed = self.store.freed_by_checkpoints();
+        if self.is_disk_full() {
+            return freed > 0 || self.upkeep.has_news;
+        }
         freed > 0 && freed >= worth_it.max(self.store.segment_bytes())
     }
 
@@ -260,6 +263,8 @@ impl<W: Waiter> Owner<W> {
                 let took = now.since(checkpoint.began_at);
                 self.store.checkpoint_published(&published, took, checkpoint.pause_us_max);
                 self.upkeep.last_bytes = published.bytes;
+                // One more may let go of what this one does not.
+                self.upkeep.looked_at_bytes = 0;
                 self.upkeep.checkpoint = None;
                 self.upkeep.retry_at = None;
                 self.upkeep.due.plan = true;
@@ -364,7 +369,9 @@ impl<W: Waiter> Owner<W> {
         let plan = (plans && self.mode == Mode::Serving).then_some(upkeep.compact_at);
         let retry = if upkeep.due.checkpoint { upkeep.retry_at } else { None };
         let is_idle = upkeep.checkpoint.is_none() && self.mode == Mode::Serving;
-        let has_dead = is_idle && self.store.dead_file_bytes() > 0;
+        // What was looked at and left is not looked at again before it is more.
+        let dead_bytes = self.store.dead_file_bytes();
+        let has_dead = is_idle && dead_bytes > 0 && dead_bytes != upkeep.looked_at_bytes;
         let looked_at = upkeep.began_at.max(upkeep.looked_at);
         let pressed = has_dead.then(|| looked_at.after(PRESSED_EVERY));
         // Only if it can still come to that: what is dead was looked at when that time passed.
