@@ -1,5 +1,5 @@
-//! Compaction, from one step to the next: planned here, copied in the background at the rate that is
-//! set, made true by one record.
+//! Compaction, from one step to the next: planned here, copied in the background at the rate that
+//! is set, made true by one record.
 
 use super::{
     Answer, Effect, Waiter,

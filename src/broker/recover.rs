@@ -57,7 +57,7 @@ pub(super) fn recover(
     let mut sink = |view: FrameView<'_>| replay.frame(&view);
     let (log, report) = recovery.replay(&**disk, salts, &mut sink, &mut told_of(progress))?;
     let Replay { state, mut store, unsaved, .. } = replay;
-    store.replay_ended(&report.segments, report.stray.clone());
+    store.replay_ended(&**disk, &report.segments, report.stray.clone());
     status.records_count = report.records_count;
     status.frames_bytes = report.frames_bytes;
     status.replay_took = millis(&watch);
@@ -143,7 +143,7 @@ pub fn examine(
     let mut sink = |view: FrameView<'_>| replay.frame(&view);
     let report = recovery.examine(&mut sink, &mut told_of(progress))?;
     let Replay { state, mut store, .. } = replay;
-    store.replay_ended(&report.segments, report.stray.clone());
+    store.replay_ended(&**disk, &report.segments, report.stray.clone());
     Ok(Examined { state, store, report })
 }
 

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     disk::Disk,
-    log::{FileId, FrameView, SegmentInfo},
-    types::{Lsn, OutputId, Record, Seq},
+    log::{FileId, FrameView, LogError, SegmentInfo, StoredFile},
+    types::{Lineage, Lsn, OutputId, Record, Seq},
 };
 
 impl Store {
@@ -69,7 +69,7 @@ impl Store {
 
     /// The replay is over: what else lies in the directory of the segments. `strays` are those that
     /// the log did not look at.
-    pub fn replay_ended(&mut self, segments: &[SegmentInfo], strays: Vec<String>) {
+    pub fn replay_ended(&mut self, disk: &dyn Disk, segments: &[SegmentInfo], strays: Vec<String>) {
         for segment in segments {
             let id = FileId::Segment(segment.id);
             if segment.standby || self.files.by_id.contains_key(&id) {
@@ -88,5 +88,19 @@ impl Store {
         });
         let beyond = last.max().map_or(OutputId::new(1), OutputId::next);
         self.next_output = self.next_output.max(beyond);
+        self.strays.retain(|path| is_ours(disk, path, self.lineage));
+    }
+}
+
+/// Whether a file that nothing needs may be taken away: not if it is of another data directory, for
+/// which it may be all there is.
+fn is_ours(disk: &dyn Disk, path: &str, lineage: Lineage) -> bool {
+    let Some(id) = FileId::of_path(path) else { return false };
+    match StoredFile::open(disk, id, lineage) {
+        Err(LogError::ForeignFiles { .. } | LogError::NewerFormat { .. }) => {
+            tracing::warn!(path, "a file of another data directory or program was left alone");
+            false
+        }
+        Ok(_) | Err(_) => true,
     }
 }

@@ -131,3 +131,32 @@ fn the_segment_that_is_written_to_is_not_compacted() {
     let told = broker.ask(commands::receive("jobs", 20, None)).expect("it is answered");
     assert_eq!(told.contents.len(), 14);
 }
+
+#[test]
+fn a_file_of_another_directory_among_the_old_ones_is_left_alone() {
+    let clock = ToldClock::new();
+    let settings = Settings { pool_count_max: 0, ..small_settings() };
+    let (disk, other) = (SimDisk::new(), SimDisk::new());
+    let mut broker = SimBroker::start(settings, &disk, &clock, 1).expect("it starts");
+    drop(SimBroker::start(settings, &other, &clock, 99).expect("it starts"));
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    let path = "segments/00000000000000000001.seg";
+    let foreign = other.file(path).expect("a log has a first segment");
+    let send_and_purge = |broker: &mut SimBroker| {
+        for _ in 0..40 {
+            let sent = broker.ask(commands::send("jobs", commands::entry(vec![b'x'; 10_000])));
+            assert!(sent.expect("it is answered").reply.is_ok());
+        }
+        broker.advance(Millis::from_secs(61));
+        broker.ask(Command::PurgeQueue { queue: queue("jobs") }).expect("it is answered");
+        broker.advance(Millis::from_secs(10));
+    };
+    send_and_purge(&mut broker);
+    assert!(disk.file(path).is_none(), "it was given back");
+
+    let disk = disk.kill();
+    disk.plant(path, &foreign).expect("its directory is there");
+    let mut broker = SimBroker::start(settings, &disk, &clock, 2).expect("it starts");
+    send_and_purge(&mut broker);
+    assert_eq!(disk.file(path).as_ref(), Some(&foreign));
+}
