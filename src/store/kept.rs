@@ -44,7 +44,7 @@ impl KeptCheckpoint {
     }
 
     /// Whether a replay from it looks for this file.
-    fn replays(&self, id: FileId) -> bool {
+    pub(super) fn replays(&self, id: FileId) -> bool {
         matches!(id, FileId::Segment(segment) if segment >= self.segment)
     }
 }

@@ -132,10 +132,13 @@ impl Store {
     /// older of the two lies before their end: two more checkpoints let go of them. What a backup
     /// keeps is not among them.
     pub fn freed_by_checkpoints(&self) -> u64 {
-        let newest = self.kept.newest().map(KeptCheckpoint::lsn).unwrap_or_default();
-        let is_behind = |info: &StoredInfo| info.live_count == 0 && info.needed_to <= newest;
-        let dead = self.files.by_id.iter().filter(|(_, info)| is_behind(info));
-        dead.filter(|(id, _)| !self.kept.is_pinned(**id)).map(|(_, info)| info.bytes).sum()
+        let Some(newest) = self.kept.newest() else { return 0 };
+        let is_freed = |id: FileId, info: &StoredInfo| {
+            let is_behind = info.needed_to <= newest.lsn() && !newest.replays(id);
+            info.live_count == 0 && is_behind && !self.kept.is_pinned(id)
+        };
+        let freed = self.files.by_id.iter().filter(|(id, info)| is_freed(**id, info));
+        freed.map(|(_, info)| info.bytes).sum()
     }
 
     /// Size of the segments that are made now, in bytes.
