@@ -91,12 +91,24 @@ fn r18_a_file_that_only_the_older_checkpoint_lists_survives_a_start_from_the_new
     // The older lists the first segments, the newer does not.
     life.consume(17);
     life.checkpoint();
-    let life =
-        life.restart_on(&life.disk.crash(&mut keep_all())).expect("it starts from the newer");
-    let disk = life.disk.crash(&mut keep_all());
-    damage(&disk, &checkpoints(&disk)[1]);
-    let mut life = life.restart_on(&disk).expect("the older one is good, and not useless");
-    assert_eq!(life.count(), 0);
+    let both = checkpoints(&life.disk);
+    // So much is dead that a start takes another checkpoint at once; until that is published these
+    // two count, and the process may end at any operation.
+    let mut played_count = 0;
+    for at in 1..1000 {
+        let disk = life.disk.crash(&mut keep_all());
+        disk.set_faults(Faults::none().at(Counter::Changes, at, Fault::Crash));
+        drop(life.restart_on(&disk));
+        let disk = disk.crash(&mut keep_all());
+        if checkpoints(&disk) != both {
+            break;
+        }
+        damage(&disk, &both[1]);
+        let mut life = life.restart_on(&disk).expect("the older one is good, and not useless");
+        assert_eq!(life.count(), 0);
+        played_count = at;
+    }
+    assert!((1..999).contains(&played_count), "the next checkpoint came after some operations");
 }
 
 #[test]
@@ -154,9 +166,10 @@ fn what_was_purged_in_the_frame_of_a_checkpoint_does_not_come_back_with_it() {
 fn a_last_checkpoint_is_taken_although_one_failed_before() {
     let mut life = Life::begin();
     // The first operation of a checkpoint behind the frame that it begins with.
-    life.disk.set_faults(Faults::none().at(Counter::Changes, 3, Fault::Enospc));
+    // Not for want of space: that is forgotten as soon as the reserve is given back.
+    life.disk.set_faults(Faults::none().at(Counter::Changes, 3, Fault::Eio));
     let failed = life.broker.ask(Command::Checkpoint).expect("it is answered");
-    assert!(failed.reply.is_err(), "there was no space: {failed:?}");
+    assert!(failed.reply.is_err(), "the device failed: {failed:?}");
     life.broker.advance(Millis::from_secs(11));
     // One is taken because it is due, not because somebody asked.
     life.send(8);
