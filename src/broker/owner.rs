@@ -421,7 +421,8 @@ impl<W: Waiter> Owner<W> {
     pub fn recovered(&mut self, recovery: RecoveryStatus, unsaved: u64, reserved_bytes: u64) {
         self.reserve.found(reserved_bytes);
         self.upkeep.recovery = recovery;
-        self.upkeep.replayed(unsaved);
+        let newest = self.store.checkpoints().0.unwrap_or_default();
+        self.upkeep.replayed(unsaved, newest.bytes);
     }
 
     fn take_deferred(&mut self, now: Timestamp) {

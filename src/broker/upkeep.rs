@@ -147,8 +147,10 @@ impl<W> Upkeep<W> {
         self.due.plan |= was_young && self.is_halfway();
     }
 
-    /// So much of the log a start had to replay: a checkpoint is due that much earlier.
-    pub(super) fn replayed(&mut self, frames_bytes: u64) {
+    /// So much of the log a start had to replay, behind a checkpoint of so many bytes: the next is
+    /// due that much earlier.
+    pub(super) fn replayed(&mut self, frames_bytes: u64, last_bytes: u64) {
+        self.last_bytes = last_bytes;
         self.log_bytes += frames_bytes;
         self.has_news |= frames_bytes > 0;
     }

@@ -76,8 +76,7 @@ impl Store {
         let Published { manifest, bytes } = published;
         let (lsn, at) = (manifest.position.lsn, manifest.at);
         let status = CheckpointStatus { lsn, at, bytes: *bytes, took, pause_us_max };
-        self.buckets =
-            manifest.buckets.iter().map(|listed| ((listed.queue, listed.first), *listed)).collect();
+        self.buckets = key_buckets(&manifest.buckets);
         let dropped = self.kept.push(KeptCheckpoint::new(manifest, status));
         self.written.checkpoint_bytes += bytes;
         if let Some(dropped) = dropped {
