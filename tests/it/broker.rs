@@ -4,12 +4,11 @@
 //! operation of the disk. A request that is only submitted shares its frame with those that
 //! follow; [`SimBroker::settle`] writes them.
 
+mod clock;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -19,7 +18,7 @@ use ledgerq::{
         start::{self, Settings},
         upkeep,
     },
-    clock::{BrokerClock, Clock},
+    clock::BrokerClock,
     disk::{SimDisk, sim::Random},
     entropy::SeededEntropy,
     log::{LogError, RecoveryReport, SEGMENT_BYTES_MIN},
@@ -28,36 +27,7 @@ use ledgerq::{
     types::{Command, Envelope, Leased, Lineage, Millis, Rejection, Reply, Timestamp, limits},
 };
 
-/// When every test begins: some time in 2023.
-pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-
-/// A clock that shows what it is told to.
-#[derive(Clone, Debug)]
-pub(crate) struct ToldClock(Arc<AtomicU64>);
-
-impl ToldClock {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(BEGIN.as_millis())))
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
-    }
-
-    pub(crate) fn set(&self, now: Timestamp) {
-        self.0.store(now.as_millis(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for ToldClock {
-    fn wall(&self) -> Timestamp {
-        self.now()
-    }
-
-    fn elapsed(&self) -> Millis {
-        Millis::new(self.now().as_millis())
-    }
-}
+pub(crate) use clock::{BEGIN, ToldClock};
 
 /// Settings with the smallest segments and no cache, so that bodies are read back from the disk.
 pub(crate) fn small_settings() -> Settings {
@@ -126,14 +96,24 @@ pub(crate) struct Content {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) reply: Result<Reply, Rejection>,
-    /// The messages of a receive.
+    /// The messages of a receive whose bodies could be read.
     pub(crate) contents: Vec<Content>,
+    /// Those whose bodies could not.
+    pub(crate) unreadable: Vec<Leased>,
     /// What goes with each message that was looked at, and its body.
     pub(crate) looked: Vec<(Envelope, Bytes)>,
 }
 
-/// Which effects wait to be told, and those that do.
-type HeldBack = (fn(&Effect<Client>) -> bool, VecDeque<Effect<Client>>);
+/// What is to run only when told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    Nothing,
+    /// What goes on in the background: whatever clients do may come in between, as with threads.
+    Background,
+    /// Frames: the disk is slow, and the background is faster.
+    Writes,
+    Both,
+}
 
 /// A broker and what it told its clients.
 pub(crate) struct SimBroker {
@@ -151,8 +131,13 @@ pub(crate) struct SimBroker {
     /// How often no segment could be prepared.
     no_space_count: u64,
     report: RecoveryReport,
-    /// What is to run only when told, and what of it has not run yet.
-    held_back: Option<HeldBack>,
+    hold: Hold,
+    /// What was held back and has not run yet.
+    held_back: VecDeque<Effect<Client>>,
+    /// Requests in the order in which their answers came, and when.
+    told_at: Vec<(RequestId, Timestamp)>,
+    /// Whether a body that cannot be read is told as such. Else it is a failure of the test.
+    allows_damage: bool,
     _directory: Directory,
 }
 
@@ -181,7 +166,10 @@ impl SimBroker {
             failure: None,
             no_space_count: 0,
             report: started.report,
-            held_back: None,
+            hold: Hold::Nothing,
+            held_back: VecDeque::new(),
+            told_at: Vec::new(),
+            allows_damage: false,
             _directory: started.directory,
         };
         // As its threads would: what goes on by itself goes on.
@@ -260,34 +248,33 @@ impl SimBroker {
                 return;
             }
             for effect in effects.drain(..) {
-                match &mut self.held_back {
-                    Some((is_held, waiting)) if is_held(&effect) => waiting.push_back(effect),
-                    _ => self.carry_out(effect),
+                if self.hold.holds(&effect) {
+                    self.held_back.push_back(effect);
+                } else {
+                    self.carry_out(effect);
                 }
             }
         }
         panic!("the owner does not come to rest");
     }
 
-    /// From now on, what goes on in the background does so only when told: whatever clients do may
-    /// come in between, as it may with threads.
-    pub(crate) fn hold_background(&mut self) {
-        self.held_back = Some((is_background, VecDeque::new()));
+    /// Changes what is held back from now on. What was held back before waits to be told still.
+    pub(crate) fn hold(&mut self, hold: Hold) {
+        self.hold = hold;
     }
 
-    /// From now on, frames are written only when told, and the background is faster.
-    pub(crate) fn hold_writes(&mut self) {
-        self.held_back = Some((|effect| matches!(effect, Effect::Write(..)), VecDeque::new()));
+    /// From now on a body may be damaged.
+    pub(crate) fn allow_damage(&mut self) {
+        self.allows_damage = true;
     }
 
     /// Carries out one of the things that were held back; whether there was one.
     pub(crate) fn go_on(&mut self, random: &mut Random) -> bool {
-        let Some((_, waiting)) = &mut self.held_back else { return false };
-        if waiting.is_empty() {
+        if self.held_back.is_empty() {
             return false;
         }
-        let at = random.below(waiting.len());
-        let effect = waiting.remove(at).expect("it is within the queue");
+        let at = random.below(self.held_back.len());
+        let effect = self.held_back.remove(at).expect("it is within the queue");
         self.carry_out(effect);
         self.settle();
         true
@@ -299,19 +286,20 @@ impl SimBroker {
     ///
     /// If the owner wants to be woken again and again at one time: it would spin.
     pub(crate) fn advance(&mut self, by: Millis) {
-        let until = self.clock.now().after(by);
+        let until = self.now().after(by);
         let mut wakes_at_once = 0;
         while let Some(at) = self.owner.next_wake().filter(|at| *at <= until) {
-            wakes_at_once = if at > self.clock.now() { 0 } else { wakes_at_once + 1 };
+            let wait = at.since(self.now());
+            wakes_at_once = if wait > Millis::ZERO { 0 } else { wakes_at_once + 1 };
+            // While a frame is held back, the owner cannot do what it wakes for.
+            let is_stuck = wakes_at_once > 0 && !self.held_back.is_empty();
             assert!(wakes_at_once < 1000, "the owner spins");
-            self.clock.set(at.max(self.clock.now()));
-            self.wake();
-            if self.failure.is_some() {
+            if is_stuck || self.failure.is_some() {
                 break;
             }
+            self.leap(wait);
         }
-        self.clock.set(until);
-        self.wake();
+        self.leap(until.since(self.now()));
     }
 
     /// Jumps to a time without a stop in between, as a process that was suspended does.
@@ -320,9 +308,15 @@ impl SimBroker {
         self.wake();
     }
 
+    /// Broker time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.time.now()
+    }
+
     /// Shuts down in order.
     pub(crate) fn drain(&mut self) {
-        for effect in self.held_back.take().map(|(_, waiting)| waiting).unwrap_or_default() {
+        self.hold = Hold::Nothing;
+        for effect in std::mem::take(&mut self.held_back) {
             self.carry_out(effect);
         }
         self.owner.step(self.time.now(), Event::Drain);
@@ -410,28 +404,38 @@ impl SimBroker {
 
     fn tell(&mut self, id: RequestId, answer: Answer) {
         let Answer { reply, bodies } = answer;
-        let read = |body: &ledgerq::store::BodyRef| {
-            body.read().expect("a body that was acknowledged can be read")
+        let read = |body: &ledgerq::store::BodyRef| match body.read() {
+            Err(_) if self.allows_damage => None,
+            read => Some(read.expect("a body that was acknowledged can be read")),
         };
-        let mut read: Vec<(Envelope, Bytes)> = bodies.iter().map(read).collect();
-        let mut contents = Vec::new();
+        let mut looked: Vec<Option<(Envelope, Bytes)>> = bodies.iter().map(read).collect();
+        let (mut contents, mut unreadable) = (Vec::new(), Vec::new());
         match &reply {
             Ok(Reply::Received(leased)) => {
-                assert_eq!(leased.len(), read.len(), "every message has its body");
-                let pairs = leased.iter().zip(read.drain(..));
-                contents.extend(pairs.map(|(leased, (envelope, body))| Content {
-                    leased: leased.clone(),
-                    envelope,
-                    body,
-                }));
+                assert_eq!(leased.len(), looked.len(), "every message has its body");
+                for (leased, read) in leased.iter().zip(looked.drain(..)) {
+                    let leased = leased.clone();
+                    match read {
+                        Some((envelope, body)) => {
+                            contents.push(Content { leased, envelope, body });
+                        }
+                        None => unreadable.push(leased),
+                    }
+                }
             }
             Ok(Reply::Browsed { messages, .. }) => {
-                assert_eq!(messages.len(), read.len(), "every message has its body");
+                assert_eq!(messages.len(), looked.len(), "every message has its body");
             }
-            _ => assert!(read.is_empty(), "only messages have bodies"),
+            _ => assert!(looked.is_empty(), "only messages have bodies"),
         }
-        let told = Told { contents, looked: read, reply };
-        self.told.insert(id, told);
+        let looked = looked.into_iter().flatten().collect();
+        self.told.insert(id, Told { reply, contents, unreadable, looked });
+        self.told_at.push((id, self.time.now()));
+    }
+
+    /// Who has been told something since the last call, in order, and when.
+    pub(crate) fn take_told_at(&mut self) -> Vec<(RequestId, Timestamp)> {
+        std::mem::take(&mut self.told_at)
     }
 
     fn absent(&self) -> std::sync::MutexGuard<'_, Absent> {
@@ -439,14 +443,21 @@ impl SimBroker {
     }
 }
 
-/// Whether the program has a thread in the background for it, while it goes on serving.
-fn is_background(effect: &Effect<Client>) -> bool {
-    matches!(
-        effect,
-        Effect::Prepare(_)
-            | Effect::Seal(_)
-            | Effect::Checkpoint(_)
-            | Effect::Compact(_)
-            | Effect::Unlink(_)
-    )
+impl Hold {
+    fn holds(self, effect: &Effect<Client>) -> bool {
+        let is_background = matches!(
+            effect,
+            Effect::Prepare(_)
+                | Effect::Seal(_)
+                | Effect::Checkpoint(_)
+                | Effect::Compact(_)
+                | Effect::Unlink(_)
+        );
+        match self {
+            Self::Nothing => false,
+            Self::Background => is_background,
+            Self::Writes => matches!(effect, Effect::Write(..)),
+            Self::Both => is_background || matches!(effect, Effect::Write(..)),
+        }
+    }
 }

@@ -10,8 +10,6 @@ mod broker;
 mod commands;
 /// The behaviour of queues, one file per theme; each script is told to every driver.
 mod corpus;
-/// Every crash and every failing disk operation of small workloads, judged by a history checker.
-mod crash;
 /// Queues that are deep.
 mod depth;
 /// Disk that is given back, and figures for it.
@@ -24,6 +22,8 @@ mod fairness;
 mod format_doc;
 /// Bytes that every later version must read.
 mod golden;
+/// What clients asked and were told, and the checker that finds broken promises in it.
+mod history;
 /// How the sources are kept: which room may use which, and what a file may look like.
 mod layering;
 /// Rules about checkpoints, reclaim and compaction, each with the history that it prevents.
@@ -38,6 +38,9 @@ mod readme;
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.
 mod script;
+/// A whole broker, its disk, its clock and chance from one seed: crashes and every other fault, in
+/// small workloads at every operation and in long ones at random.
+mod simulation;
 /// What the soak judges by.
 mod soak;
 /// Who is served when time leaps.

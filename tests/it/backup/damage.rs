@@ -60,7 +60,7 @@ fn damaged_messages_are_restored_past_only_if_that_is_accepted() {
     let bytes = disk.file(&full).expect("it is there");
     let body = bytes.windows(64).rposition(|window| window == [b'x'; 64]).expect("a body");
     disk.corrupt(&full, body as u64, |byte| byte ^ 1).expect("it is so long");
-    let from = Within { disk: disk.clone(), dir: DIR, crosses: false };
+    let from = Within { disk: disk.clone(), dir: DIR.to_owned(), crosses: false };
     let error = restore_from(from.clone(), &SimDisk::new(), false).expect_err("it is damaged");
     assert!(matches!(&error, BackupError::DamagedBodies { count: 1, .. }), "{error}");
     assert!(error.to_string().contains(&paths[0]), "{error}");

@@ -12,8 +12,9 @@ use ledgerq::{
     types::{BackupId, BackupPlan, Command, Lsn, Millis, Rejection, Reply, Status},
 };
 
-use within::Within;
-use world::{DIR, World, ask, copy, order, restore, restore_from, seen, start};
+pub(crate) use within::Within;
+use world::{DIR, World, ask, order, restore, seen, start};
+pub(crate) use world::{copy, restore_from};
 
 use crate::commands;
 

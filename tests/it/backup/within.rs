@@ -10,24 +10,30 @@ use ledgerq::disk::{Access, Disk, File, SimDisk};
 
 /// A directory below the root, or with an empty name the root itself.
 #[derive(Clone)]
-pub(super) struct Within {
-    pub(super) disk: SimDisk,
-    pub(super) dir: &'static str,
+pub(crate) struct Within {
+    pub(crate) disk: SimDisk,
+    pub(crate) dir: String,
     /// Whether it is as if it were on another file system.
-    pub(super) crosses: bool,
+    pub(crate) crosses: bool,
 }
 
 impl Within {
-    pub(super) fn new(disk: &SimDisk, dir: &'static str) -> Self {
+    /// A directory of a disk that is whole.
+    pub(crate) fn new(disk: &SimDisk, dir: &str) -> Self {
+        Self::of_own(disk, dir.to_owned()).expect("the device is whole and the name free")
+    }
+
+    /// A directory that is made if it is not there.
+    pub(crate) fn of_own(disk: &SimDisk, dir: String) -> io::Result<Self> {
         if !dir.is_empty() {
-            disk.create_dir(dir).expect("the name is free");
-            disk.sync_dir("").expect("the device is whole");
+            disk.create_dir(&dir)?;
+            disk.sync_dir("")?;
         }
-        Self { disk: disk.clone(), dir, crosses: false }
+        Ok(Self { disk: disk.clone(), dir, crosses: false })
     }
 
     fn path(&self, path: &str) -> String {
-        match (self.dir, path) {
+        match (self.dir.as_str(), path) {
             ("", path) => path.to_owned(),
             (dir, "") => dir.to_owned(),
             (dir, path) => format!("{dir}/{path}"),

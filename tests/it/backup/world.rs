@@ -111,17 +111,17 @@ impl World {
 }
 
 /// Copies the files of a backup that has begun.
-pub(super) fn copy(plan: &BackupPlan, from: &dyn Disk, to: &dyn Disk) -> Result<Made, BackupError> {
+pub(crate) fn copy(plan: &BackupPlan, from: &dyn Disk, to: &dyn Disk) -> Result<Made, BackupError> {
     let lineage = store::lineage_of(from)?;
     store::back_up(plan, lineage, from, to, 0x5a17)
 }
 
 /// Restores the backup of a disk into a new one.
 pub(super) fn restore(disk: &SimDisk, to: &SimDisk) -> Result<Restored, BackupError> {
-    restore_from(Within { disk: disk.clone(), dir: DIR, crosses: false }, to, false)
+    restore_from(Within { disk: disk.clone(), dir: DIR.to_owned(), crosses: false }, to, false)
 }
 
-pub(super) fn restore_from(
+pub(crate) fn restore_from(
     from: Within,
     to: &SimDisk,
     accept_damaged: bool,

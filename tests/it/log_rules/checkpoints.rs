@@ -7,12 +7,15 @@ use ledgerq::{
 };
 
 use super::{Life, checkpoints, damage, damage_all_checkpoints, segments};
-use crate::commands::{create, entry, group, queue, send};
+use crate::{
+    broker::Hold,
+    commands::{create, entry, group, queue, send},
+};
 
 #[test]
 fn r16_a_checkpoint_is_published_only_behind_the_durable_lsn() {
     let mut life = Life::begin();
-    life.broker.hold_writes();
+    life.broker.hold(Hold::Writes);
     let sent = life.broker.submit(send("jobs", entry("a")));
     let wanted = life.broker.submit(Command::Checkpoint);
     life.broker.settle();

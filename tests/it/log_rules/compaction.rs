@@ -8,7 +8,10 @@ use ledgerq::{
 };
 
 use super::{Life, damage_all_checkpoints, outputs, segments};
-use crate::commands::{entry, send};
+use crate::{
+    broker::Hold,
+    commands::{entry, send},
+};
 
 #[test]
 fn r5_an_output_is_durable_before_a_record_switches_to_it() {
@@ -74,7 +77,7 @@ fn r21_a_message_that_died_during_a_compaction_stays_dead() {
     life.send(7);
     let leases = life.take(7);
     life.delete(leases[..2].to_vec());
-    life.broker.hold_background();
+    life.broker.hold(Hold::Background);
     let mut random = Random::new(1);
     let wanted = life.broker.submit(Command::Checkpoint);
     life.broker.settle();

@@ -15,15 +15,18 @@ use ledgerq::{
 };
 
 use super::{
-    session::{Planned, Session, Workload, run_workload},
+    is_a_part,
+    plan::{Place, Plan, Planned, Workload},
+    seeds,
+    session::{Session, run},
+    shrink::run_or_shrink,
     sum_over,
-    upkeep::{is_a_part, seeds},
 };
-use crate::broker::{SimBroker, ToldClock};
+use crate::broker::SimBroker;
 
 const SEEDS_DEFAULT: u64 = 24;
 /// Moments of one workload, spread over it.
-const MOMENTS: u64 = 10;
+const MOMENTS: usize = 10;
 
 /// Everything that clients can see of a broker.
 #[derive(Debug, PartialEq)]
@@ -49,22 +52,31 @@ fn a_start_finds_the_same_from_every_checkpoint_and_from_none() {
 
 /// How many starts were compared with that from the newest checkpoint.
 fn compare(seed: u64) -> u64 {
-    let operations = run_workload(Workload::Upkeep, seed, None).count(Counter::Changes);
+    let plan = Plan::new(Workload::Upkeep, seed);
+    let places = run(&plan).places(Counter::Changes);
+    let moments = (1..=MOMENTS).map(|moment| places[places.len() * moment / MOMENTS - 1]);
+    let only = Place::asked();
+    let moments = moments.filter(|place| only.is_none_or(|only| only == *place));
+    let compare = |place| {
+        let planned = Planned { counter: Counter::Changes, place, fault: Fault::Crash };
+        let test = "a_start_finds_the_same_from_every_checkpoint";
+        run_or_shrink(test, &plan.with(planned), &compare_at)
+    };
+    moments.map(compare).sum()
+}
+
+fn compare_at(plan: &Plan) -> u64 {
+    let session = run(plan);
+    let nth = plan.planned.map_or(0, |planned| planned.place.nth);
+    let disk = session.disk.crash(&mut keep_random(plan.seed ^ nth));
+    let settings = Workload::Upkeep.settings();
+    let Some(expected) = observe(settings, &session, &disk) else { return 0 };
     let mut compared = 0;
-    for moment in 1..=MOMENTS {
-        let nth = operations * moment / MOMENTS;
-        let planned = Planned { counter: Counter::Changes, nth, fault: Fault::Crash };
-        let session = run_workload(Workload::Upkeep, seed, Some(planned));
-        let disk = session.disk.crash(&mut keep_random(seed ^ nth));
-        let place = format!("CRASH_SEED={seed}, moment {moment}");
-        let settings = Workload::Upkeep.settings();
-        let Some(expected) = observe(settings, &session, &disk) else { continue };
-        for (name, settings, disk) in others(&disk) {
-            let found = observe(settings, &session, &disk);
-            let found = found.unwrap_or_else(|| panic!("{place}: no start from {name}"));
-            assert_eq!(found, expected, "{place}: from {name}");
-            compared += 1;
-        }
+    for (name, settings, disk) in others(&disk) {
+        let found = observe(settings, &session, &disk);
+        let found = found.unwrap_or_else(|| panic!("no start from {name}"));
+        assert_eq!(found, expected, "from {name}");
+        compared += 1;
     }
     compared
 }
@@ -107,8 +119,7 @@ fn others(disk: &SimDisk) -> Vec<(&'static str, Settings, SimDisk)> {
 
 /// `None` if there is no broker yet.
 fn observe(settings: Settings, session: &Session, disk: &SimDisk) -> Option<Observed> {
-    let clock = ToldClock::new();
-    clock.set(session.clock.now());
+    let clock = session.clock.copy();
     let mut broker = SimBroker::start(settings, &disk.snapshot(), &clock, 99).ok()?;
     broker.owner().state().check_all();
     let mut ask = |command: Command| broker.ask(command).expect("it does not wait");

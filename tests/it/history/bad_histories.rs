@@ -1,11 +1,8 @@
 //! The checker sees what it is for: one history for each promise, broken, and the same one kept.
 
-use ledgerq::types::{Millis, Nonce, Timestamp};
+use ledgerq::types::{Millis, Nonce, Seq, Timestamp};
 
-use super::{
-    checker::check,
-    history::{Ask, AskId, Deleted, Event, Lease, Number, Told, Violation},
-};
+use super::{Ask, AskId, Body, Deleted, Event, Lease, Number, Told, Violation, check};
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::ZERO.after(Millis::from_secs(seconds))
@@ -23,8 +20,13 @@ fn created() -> Vec<Event> {
     vec![asked(0, 0, Ask::Create { queue: 0, dead_letters: None }), told(0, 0, Told::Done)]
 }
 
+fn send(numbers: &[Number], group: Option<u64>) -> Ask {
+    let (delay, time_to_live) = (Millis::ZERO, None);
+    Ask::Send { queue: 0, numbers: numbers.to_vec(), group, delay, time_to_live }
+}
+
 fn ask_send(id: AskId, numbers: &[Number]) -> Event {
-    asked(id, 1, Ask::Send { queue: 0, numbers: numbers.to_vec(), group: None })
+    asked(id, 1, send(numbers, None))
 }
 
 fn sent(id: AskId, numbers: &[Number]) -> Vec<Event> {
@@ -33,7 +35,8 @@ fn sent(id: AskId, numbers: &[Number]) -> Vec<Event> {
 
 fn lease(number: Number, count: u32, until: u64) -> Lease {
     let nonce = Nonce::new(number);
-    Lease { number, nonce, count, until: at(until), is_whole: true }
+    let seq = Seq::new(number);
+    Lease { number, seq, nonce, count, until: at(until), body: Body::Whole }
 }
 
 fn received(id: AskId, seconds: u64, leases: Vec<Lease>) -> Vec<Event> {
@@ -111,7 +114,7 @@ fn a_message_that_comes_late_is_seen() {
 fn an_invented_message_is_seen() {
     let stranger = received(2, 2, vec![lease(7, 1, 10)]);
     assert_eq!(judge(&[created(), stranger]), Err(Violation::Invented(7)));
-    let damaged = received(2, 2, vec![Lease { is_whole: false, ..lease(1, 1, 10) }]);
+    let damaged = received(2, 2, vec![Lease { body: Body::Wrong, ..lease(1, 1, 10) }]);
     assert_eq!(judge(&[created(), sent(1, &[1]), damaged]), Err(Violation::Invented(1)));
 }
 
@@ -150,8 +153,80 @@ fn overlapping_leases_are_seen() {
     assert_eq!(judge(&[life.clone(), changed.clone(), again(6)]), Err(Violation::Overlap(1)));
     assert_eq!(judge(&[life.clone(), changed, again(7)]), Ok(()));
     let refused = vec![ask.clone(), told(3, 5, Told::Changed(vec![None]))];
-    assert_eq!(judge(&[life.clone(), refused, again(7)]), Err(Violation::Overlap(1)));
+    assert_eq!(judge(&[life.clone(), refused]), Err(Violation::EndedEarly(1)));
     assert_eq!(judge(&[life, vec![ask, Event::Ended], again(7)]), Ok(()));
+}
+
+#[test]
+fn a_lease_that_ends_early_is_seen() {
+    let life = [created(), sent(1, &[1]), received(2, 2, vec![lease(1, 1, 30)])].concat();
+    let judge_with = |outcome| judge(&[life.clone(), deleted(3, 1, outcome)]);
+    assert_eq!(judge_with(Deleted::Stale), Err(Violation::EndedEarly(1)));
+    assert_eq!(judge_with(Deleted::NotThere), Err(Violation::Lost(1)));
+    assert_eq!(judge_with(Deleted::Gone), Ok(()));
+    let over = [created(), sent(1, &[1]), received(2, 2, vec![lease(1, 1, 10)])].concat();
+    assert_eq!(judge(&[over, deleted(3, 1, Deleted::Stale)]), Ok(()));
+    let purge = vec![asked(4, 3, Ask::Purge { queue: 0 })];
+    assert_eq!(judge(&[life, purge, deleted(5, 1, Deleted::NotThere)]), Ok(()));
+}
+
+#[test]
+fn a_message_that_is_there_twice_is_seen() {
+    let life = [created(), sent(1, &[1]), received(2, 2, vec![lease(1, 1, 10)])].concat();
+    let other = received(3, 11, vec![Lease { seq: Seq::new(7), ..lease(1, 2, 20) }]);
+    assert_eq!(judge(&[life.clone(), other.clone()]), Err(Violation::Duplicated(1)));
+    let first_life = Lease { seq: Seq::new(7), ..lease(1, 1, 20) };
+    let moved = vec![asked(4, 2, Ask::Move { source: 0, target: 1 }), told(4, 2, Told::Done)];
+    let again = vec![asked(5, 11, Ask::Receive { queue: 1 })];
+    let again = [again, vec![told(5, 11, Told::Received(vec![first_life]))]].concat();
+    assert_eq!(judge(&[life, moved, again]), Ok(()));
+}
+
+#[test]
+fn a_message_that_comes_early_is_seen() {
+    let delay = Millis::from_secs(30);
+    let mut ask = send(&[1], None);
+    if let Ask::Send { delay: wanted, .. } = &mut ask {
+        *wanted = delay;
+    }
+    let begin = [created(), vec![asked(1, 1, ask), told(1, 1, Told::Sent)]];
+    let receive = |seconds| received(2, seconds, vec![lease(1, 1, 100)]);
+    assert_eq!(judge(&[begin.concat(), receive(30)]), Err(Violation::Early(1)));
+    assert_eq!(judge(&[begin.concat(), receive(31)]), Ok(()));
+}
+
+#[test]
+fn a_message_may_be_gone_once_its_time_is_over() {
+    let mut ask = send(&[1], None);
+    if let Ask::Send { time_to_live, .. } = &mut ask {
+        *time_to_live = Some(Millis::from_secs(10));
+    }
+    let begin = [created(), vec![asked(1, 1, ask), told(1, 1, Told::Sent)]];
+    let emptied = |seconds| {
+        [vec![Event::Ended], received(2, seconds, Vec::new()), vec![Event::Emptied]].concat()
+    };
+    assert_eq!(judge(&[begin.concat(), emptied(10)]), Err(Violation::Lost(1)));
+    assert_eq!(judge(&[begin.concat(), emptied(11)]), Ok(()));
+}
+
+#[test]
+fn damage_excuses_as_many_messages_as_are_told_as_damaged() {
+    let begin = [created(), sent(1, &[1, 2, 3])].concat();
+    let damaged = Lease { body: Body::Damaged, ..lease(0, 1, 100) };
+    let found = received(2, 2, vec![damaged.clone(), lease(3, 1, 100)]);
+    assert_eq!(judge(&[begin.clone(), found.clone()]), Err(Violation::Unreadable));
+    let emptied = [vec![Event::Damaged, Event::Ended], found, vec![Event::Emptied]].concat();
+    assert_eq!(judge(&[begin.clone(), emptied]), Err(Violation::Lost(2)));
+    let found = received(2, 2, vec![damaged.clone(), damaged, lease(3, 1, 100)]);
+    let emptied = [vec![Event::Damaged, Event::Ended], found, vec![Event::Emptied]].concat();
+    assert_eq!(judge(&[begin, emptied]), Ok(()));
+}
+
+#[test]
+fn an_answer_to_nothing_or_to_something_else_is_seen() {
+    assert_eq!(judge(&[created(), vec![told(9, 1, Told::Done)]]), Err(Violation::Strange(9)));
+    let other = vec![ask_send(1, &[1]), told(1, 1, Told::Deleted(Vec::new()))];
+    assert_eq!(judge(&[created(), other]), Err(Violation::Strange(1)));
 }
 
 #[test]
@@ -167,10 +242,8 @@ fn a_queue_that_is_lost_is_seen() {
 #[test]
 fn a_group_out_of_order_is_seen() {
     let group = Some(1);
-    let send = |id, numbers: &[Number]| {
-        let numbers = numbers.to_vec();
-        vec![asked(id, 1, Ask::Send { queue: 0, numbers, group }), told(id, 1, Told::Sent)]
-    };
+    let send =
+        |id, numbers: &[Number]| vec![asked(id, 1, send(numbers, group)), told(id, 1, Told::Sent)];
     let out_of_order = Err(Violation::OutOfOrder { number: 2, earlier: 1 });
     let begin = [created(), send(1, &[1, 2])];
     let second_alone = received(2, 2, vec![lease(2, 1, 10)]);
@@ -183,6 +256,20 @@ fn a_group_out_of_order_is_seen() {
     assert_eq!(judge(&[begin.concat(), first, gone, second_alone]), Ok(()));
     let both = received(2, 2, vec![lease(1, 1, 10), lease(2, 1, 10)]);
     assert_eq!(judge(&[begin.concat(), both]), Ok(()));
+}
+
+#[test]
+fn what_comes_back_to_its_group_has_its_place_from_then() {
+    let create = |queue, dead_letters| {
+        vec![asked(0, 0, Ask::Create { queue, dead_letters }), told(0, 0, Told::Done)]
+    };
+    let sent = vec![asked(1, 1, send(&[1, 2, 3], Some(1))), told(1, 1, Told::Sent)];
+    let begin = [create(0, Some(1)), sent, received(2, 2, vec![lease(1, 1, 10)])].concat();
+    let later = received(3, 20, vec![lease(3, 1, 30)]);
+    let third_alone = Err(Violation::OutOfOrder { number: 3, earlier: 2 });
+    assert_eq!(judge(&[begin.clone(), later]), third_alone);
+    let both = received(3, 20, vec![lease(2, 1, 30), lease(3, 1, 30), lease(1, 2, 30)]);
+    assert_eq!(judge(&[begin, both]), Ok(()), "the first was a dead letter and came back");
 }
 
 #[test]
