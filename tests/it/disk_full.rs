@@ -62,6 +62,49 @@ fn on_a_full_disk_sends_are_refused_and_the_rest_goes_on_until_there_is_space() 
     assert_eq!(left, sent - sent / 2 + 1, "whatever was accepted is there");
 }
 
+#[test]
+fn a_broker_that_is_killed_on_a_full_disk_starts_in_the_space_that_is_held_back() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    broker.advance(Millis::from_secs(1));
+    (0..30).for_each(|_| assert_eq!(send(&mut broker), Ok(())));
+    disk.set_capacity_bytes(Some(used_bytes(&disk)));
+    // Each start goes on in another segment, until none is left that was prepared.
+    let is_held_back = |disk: &SimDisk| disk.paths().contains(&"RESERVE".to_owned());
+    let mut disk = disk;
+    for seed in 2.. {
+        assert!(is_held_back(&disk) && seed < 10, "it goes when it is needed");
+        disk = disk.kill();
+        broker = SimBroker::start(small_settings(), &disk, &clock, seed).expect("it starts");
+        if !is_held_back(&disk) {
+            break;
+        }
+    }
+    for _ in 0..30 {
+        let leased = receive(&mut broker);
+        delete(&mut broker, &leased[0]);
+    }
+    broker.advance(Millis::from_secs(60));
+    assert_eq!(send(&mut broker), Ok(()), "draining gives the space back");
+}
+
+#[test]
+fn a_start_on_a_full_disk_without_a_reserve_says_so() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let error = loop {
+        match SimBroker::start(small_settings(), &disk, &clock, 1) {
+            Ok(broker) => drop(broker),
+            Err(error) => break error,
+        }
+        disk.erase("RESERVE").unwrap_or_default();
+        disk.set_capacity_bytes(Some(used_bytes(&disk)));
+    };
+    let said = "the disk is too full to start: the log needs one segment of 65536 bytes; free some \
+                space and start again";
+    assert_eq!(error.to_string(), said);
+}
+
 /// Bytes of all files.
 fn used_bytes(disk: &SimDisk) -> u64 {
     let lengths = disk.paths().into_iter().map(|path| disk.file(&path).unwrap_or_default().len());

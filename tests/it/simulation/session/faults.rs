@@ -215,6 +215,6 @@ impl Session {
 
 /// A start is refused only because of damage, and says where that is.
 fn assert_is_refusal(error: &StartError, is_damaged: bool) {
-    assert!(is_damaged, "no start: {error}");
+    assert!(is_damaged, "no start: {error}: {error:?}");
     assert!(error.to_string().contains('/'), "it names no file: {error}");
 }
