@@ -95,21 +95,12 @@ pub fn start<W: Waiter>(
     let mut salts = || entropy.next();
     let fresh = Identity::random(&mut salts);
     let directory = Directory::open(disk, settings.segment_bytes, fresh, &mut salts)?;
-    let recovered = match recover(&settings, &directory, &mut salts, progress) {
-        // What is held back for a full disk is for this (R23 of the log's rules).
-        Err(error) if is_about_space(&error) => {
-            let disk = &**directory.disk();
-            if !store::reserved_bytes(disk).is_ok_and(|bytes| bytes > 0) {
-                return Err(StartError::NoSpace { segment_bytes: settings.segment_bytes });
-            }
-            tracing::warn!("the disk is full: the start takes the space that is held back for it");
-            let released = ReserveTask::Release.run(disk);
-            let path = "the reserve".to_owned();
-            released.map_err(|source| StoreError::Io { operation: "release", path, source })?;
-            recover(&settings, &directory, &mut salts, progress)
+    let recovered = loop {
+        match recover(&settings, &directory, &mut salts, progress) {
+            Err(error) if is_about_space(&error) => make_space(&settings, &directory)?,
+            recovered => break recovered?,
         }
-        recovered => recovered,
-    }?;
+    };
     let Recovered { state, store, log, report, status, unsaved } = recovered;
 
     let clock = BrokerClock::start(clock, state.now());
@@ -123,6 +114,19 @@ pub fn start<W: Waiter>(
     run_until_durable(&settings, &mut owner, &directory, now)?;
     let retention_held = owner.state().retention_held();
     Ok(Started { owner, clock, directory, report, status, retention_held })
+}
+
+/// Gives back what is held back for a full disk (R23 of the log's rules).
+fn make_space(settings: &Settings, directory: &Directory) -> Result<(), StartError> {
+    let disk = &**directory.disk();
+    if store::reserved_bytes(disk).unwrap_or_default() == 0 {
+        return Err(StartError::NoSpace { segment_bytes: settings.segment_bytes });
+    }
+    tracing::warn!("the disk is full: the start takes the space that is held back for it");
+    let path = "the reserve".to_owned();
+    let released = ReserveTask::Release.run(disk);
+    released.map_err(|source| StoreError::Io { operation: "release", path, source })?;
+    Ok(())
 }
 
 /// Whether there was no space for the segment that a start needs.

@@ -34,7 +34,7 @@ pub(crate) struct Checker {
     ways: BTreeSet<(QueueNo, QueueNo)>,
     /// From where move tasks take messages: there they begin a new life.
     move_sources: BTreeSet<QueueNo>,
-    /// Receives of each queue that nobody was told of: each may have counted.
+    /// Receives of each queue that nobody was told of, or not yet: each may have counted.
     untold_receives: BTreeMap<QueueNo, u32>,
     /// Sends that nobody was told of.
     untold_sends: BTreeMap<AskId, Vec<Number>>,
@@ -64,7 +64,8 @@ impl Checker {
     fn asked(&mut self, id: AskId, at: Timestamp, ask: &Ask) {
         self.now = self.now.max(at);
         match ask {
-            Ask::Receive { .. } | Ask::Resend | Ask::Upkeep => {}
+            Ask::Resend | Ask::Upkeep => {}
+            Ask::Receive { queue } => *self.untold_receives.entry(*queue).or_default() += 1,
             Ask::Create { queue, dead_letters } => {
                 self.ways.extend(dead_letters.map(|target| (*queue, target)));
             }
@@ -128,6 +129,9 @@ impl Checker {
     fn told(&mut self, id: AskId, at: Timestamp, told: &Told) -> Result<(), Violation> {
         self.now = self.now.max(at);
         let Some(ask) = self.open.remove(&id) else { return Err(Violation::Strange(id)) };
+        if let Ask::Receive { queue } = &ask {
+            *self.untold_receives.entry(*queue).or_default() -= 1;
+        }
         match (ask, told) {
             (Ask::Receive { queue }, Told::Refused(_)) if self.created.contains(&queue) => {
                 return Err(Violation::QueueLost(queue));
@@ -300,7 +304,8 @@ impl Checker {
     /// Whether it can have left the queue that it was sent to, by being received too often.
     fn may_have_left(&self, fate: &Fate) -> bool {
         let has_way = self.ways.iter().any(|(from, _)| *from == fate.sent_to);
-        has_way && (fate.count > 0 || self.untold_receives.contains_key(&fate.sent_to))
+        let untold = self.untold_receives.get(&fate.sent_to).copied().unwrap_or_default();
+        has_way && (fate.count > 0 || untold > 0)
     }
 
     fn received(&mut self, at: Timestamp, queue: QueueNo, lease: &Lease) -> Result<(), Violation> {
@@ -358,13 +363,13 @@ impl Checker {
     fn ended(&mut self) {
         for (id, ask) in std::mem::take(&mut self.open) {
             match ask {
-                Ask::Receive { queue } => *self.untold_receives.entry(queue).or_default() += 1,
                 Ask::Send { numbers, .. } => drop(self.untold_sends.insert(id, numbers)),
                 Ask::Transact { lease, numbers, .. } => {
                     self.untold_sends.insert(id, numbers.clone());
                     self.untold_transacts.insert(id, (lease.0, numbers));
                 }
                 Ask::Create { .. }
+                | Ask::Receive { .. }
                 | Ask::Delete { .. }
                 | Ask::Change { .. }
                 | Ask::Purge { .. }
