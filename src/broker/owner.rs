@@ -37,6 +37,9 @@ use crate::{
 
 /// How long the owner waits after a segment could not be prepared before it tries again.
 const PREPARE_RETRY: Millis = Millis::from_secs(1);
+/// A batch that waits for the disk for longer takes no more requests: they would have its time,
+/// and with that leases and known deduplication ids that end so much too early.
+const BATCH_AGE_MAX: Millis = Millis::from_secs(1);
 
 /// What the owner is set to.
 #[derive(Clone, Copy, Debug)]
@@ -304,7 +307,7 @@ impl<W: Waiter> Owner<W> {
             self.hold(request.waiter, Err(Rejection::ShuttingDown));
             return;
         }
-        if !self.deferred.is_empty() {
+        if !self.deferred.is_empty() || self.is_batch_old(now) {
             self.deferred.push_back(request);
             return;
         }
@@ -329,6 +332,10 @@ impl<W: Waiter> Owner<W> {
             self.batch.now = now.max(self.state.now());
             self.time_unlogged |= self.state.advance(self.batch.now);
         }
+    }
+
+    fn is_batch_old(&self, now: Timestamp) -> bool {
+        !self.batch.is_empty() && now.since(self.batch.now) > BATCH_AGE_MAX
     }
 
     /// Logs a record and makes it true.
@@ -426,7 +433,9 @@ impl<W: Waiter> Owner<W> {
     }
 
     fn take_deferred(&mut self, now: Timestamp) {
-        while let Some(request) = self.deferred.pop_front() {
+        while !self.is_batch_old(now)
+            && let Some(request) = self.deferred.pop_front()
+        {
             self.pass_time(now);
             self.serve_woken();
             if let Some(request) = self.execute(request) {

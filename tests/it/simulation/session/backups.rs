@@ -27,9 +27,9 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) fn note(&mut self, event: &Event) {
-        if let Event::Asked { .. } = event {
+        if matches!(event, Event::Asked { .. } | Event::Damaged) {
             let read = self.checker.read(event);
-            read.expect("a question breaks no promise");
+            read.expect("neither breaks a promise");
         }
     }
 }
