@@ -50,6 +50,10 @@ pub(super) fn sources(dirs: &[&str]) -> Vec<Source> {
 fn collect(dir: &Path, paths: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("the directory is there") {
         let path = entry.expect("it can be read").path();
+        // What a build leaves in a package below is nobody's text.
+        if path.is_dir() && path.file_name().is_some_and(|name| name == "target") {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, paths);
         } else if path.extension().is_some_and(|ending| ending == "rs") {

@@ -1,0 +1,134 @@
+//! The checkpoints of a broker's directory, changed by hand, under right checksums too.
+//!
+//! Whatever they hold, an audit says what a start then does, and a broker that starts goes on:
+//! it tells its queues, lets time pass, takes a checkpoint and starts again. As long as no checksum
+//! was made right again, it has the same queues with the same counts as before, both times.
+
+#[path = "../../it/broker.rs"]
+#[allow(dead_code, reason = "it is made for tests that use more of it")]
+mod broker;
+#[path = "../../it/commands.rs"]
+#[allow(dead_code, reason = "it is made for tests that use more of it")]
+mod commands;
+mod edit;
+mod file;
+
+use std::sync::Arc;
+
+use arbitrary::{Arbitrary, Unstructured};
+use ledgerq::{
+    broker::{audit, digest, start::Settings},
+    disk::{Disk, ReadOnly, SimDisk},
+    store,
+    types::{Command, Millis, Reply, SendEntry},
+};
+
+use broker::{SimBroker, ToldClock, small_settings};
+use edit::Edit;
+
+const EDITS_MAX: usize = 6;
+/// The longest text of a refusal, in bytes.
+const TEXT_BYTES_MAX: usize = 1000;
+
+/// Checks one input.
+pub fn check(input: &[u8]) {
+    let Ok(mut edits) = Vec::<Edit>::arbitrary_take_rest(Unstructured::new(input)) else { return };
+    edits.truncate(EDITS_MAX);
+    thread_local! {
+        static DIRECTORY: (SimDisk, Reply) = {
+            let disk = directory();
+            let queues = queues(&mut start(&disk).expect("it is whole"));
+            (disk, queues)
+        };
+    }
+    DIRECTORY.with(|(disk, queues_before)| {
+        let disk = disk.kill();
+        for edit in &edits {
+            // What does not fit the disk as it has become changes nothing.
+            let _ = edit.apply(&disk);
+        }
+        let is_refused = is_refused(&disk);
+        match start(&disk) {
+            Err(text) => {
+                assert!(is_refused, "an audit does not say: {text}");
+                assert!(!text.is_empty() && text.len() <= TEXT_BYTES_MAX, "{text}");
+            }
+            Ok(mut broker) => {
+                assert!(!is_refused, "an audit says that it is refused");
+                let queues = queues(&mut broker);
+                let is_forged = edits.iter().any(Edit::is_forged);
+                assert!(is_forged || queues == *queues_before, "{queues_before:?} {queues:?}");
+                go_on(broker, is_forged);
+            }
+        }
+    });
+}
+
+/// What a broker does that was started: nothing of it may fail.
+fn go_on(mut broker: SimBroker, is_forged: bool) {
+    broker.ask(Command::GetStatus).expect("it answers").reply.expect("it tells");
+    broker.advance(Millis::from_secs(3600));
+    broker.ask(Command::Checkpoint).expect("it answers").reply.expect("it is taken");
+    assert!(broker.failure().is_none(), "{:?}", broker.failure());
+    let before = queues(&mut broker);
+    let mut again = start(&broker.disk().kill()).expect("it started before");
+    let after = queues(&mut again);
+    // Forged entries may contradict each other, and are then read otherwise the next time.
+    assert!(is_forged || after == before, "{before:?} {after:?}");
+}
+
+fn queues(broker: &mut SimBroker) -> Reply {
+    let command = Command::ListQueues { prefix: String::new(), after: None, count_max: 100 };
+    broker.ask(command).expect("it answers").reply.expect("it lists")
+}
+
+/// A start at the time at which the directory was left, or why it is refused.
+fn start(disk: &SimDisk) -> Result<SimBroker, String> {
+    let seed = disk.operation_count() + 2;
+    SimBroker::start(small_settings(), &disk.kill(), &ToldClock::new(), seed)
+        .map_err(|error| error.to_string())
+}
+
+/// What an audit says of the directory.
+fn is_refused(disk: &SimDisk) -> bool {
+    let lineage = store::lineage_of(disk).expect("nobody touched it");
+    let quiet: Arc<dyn Disk> = Arc::new(ReadOnly::quiet(Arc::new(disk.clone())));
+    let audited = audit(&small_settings(), &quiet, lineage, &mut |_| ());
+    let report = audited.expect("the disk can be read").report;
+    report.refuses_start()
+}
+
+/// A directory with two checkpoints, an output, segments before and behind the checkpoints, leases,
+/// groups and deduplication ids.
+fn directory() -> SimDisk {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let settings = Settings { pool_count_max: 0, ..small_settings() };
+    let mut broker = SimBroker::start(settings, &disk, &clock, 1).expect("a new one");
+    for queue in ["jobs", "keep", "ids.fifo"] {
+        broker.ask(commands::create(queue)).expect("it answers");
+    }
+    fill(&mut broker, 16);
+    broker.ask(Command::PurgeQueue { queue: commands::queue("jobs") }).expect("it answers");
+    for command in [Command::Checkpoint, Command::Compact, Command::Checkpoint] {
+        broker.ask(command).expect("it answers").reply.expect("it is done");
+    }
+    fill(&mut broker, 8);
+    broker.ask(commands::receive("keep", 2, Some(Millis::from_secs(60)))).expect("it answers");
+    broker.ask(Command::Checkpoint).expect("it answers").reply.expect("it is done");
+    fill(&mut broker, 6);
+    disk.kill()
+}
+
+/// Sends to every queue in turn, most to the first.
+fn fill(broker: &mut SimBroker, count: u32) {
+    for number in 0..count {
+        for _ in 0..3 {
+            broker.ask(commands::send("jobs", commands::entry(vec![7; 3000])));
+        }
+        broker.ask(commands::send("keep", commands::entry(format!("keep {number}"))));
+        let group = Some(commands::group("g"));
+        let id = digest::deduplication(&format!("{count} {number}"), group.as_ref(), false);
+        let entry = SendEntry { group, deduplication: Some(id), ..commands::entry("once") };
+        broker.ask(commands::send("ids.fifo", entry));
+    }
+}
