@@ -156,3 +156,54 @@ pub(super) fn name(disk: &dyn Disk, path: &str) -> Result<(), StoreError> {
     disk.rename(path, IDENTITY).map_err(failed())?;
     disk.sync_dir("").map_err(failed())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        disk::{
+            SimDisk,
+            sim::{Counter, Fault, Faults, keep_none},
+        },
+        log::SEGMENT_BYTES_MIN,
+    };
+
+    fn open(disk: &SimDisk, seed: u8) -> Result<Directory, StoreError> {
+        let fresh = Identity::new([seed; 16], [seed; 16], [seed; 32]);
+        Directory::open(Arc::new(disk.clone()), SEGMENT_BYTES_MIN, fresh, &mut || seed.into())
+    }
+
+    /// R1: the identity comes last, so it never stands for a directory that is not all there.
+    #[test]
+    fn a_directory_whose_making_is_interrupted_is_whole_or_made_anew() {
+        let mut operations = 0;
+        for nth in 1.. {
+            let disk = SimDisk::new();
+            disk.set_faults(Faults::none().at(Counter::Changes, nth, Fault::CrashAfter));
+            let is_made = open(&disk, 1).is_ok();
+            for crashed in disk.every_crash(64).chain([disk.kill()]) {
+                let again = open(&crashed, 2);
+                let lineage = again.map(|directory| directory.identity().lineage);
+                let lineage = lineage.expect("what is there is its own");
+                assert!(!is_made || lineage == Lineage([1; 16]), "it keeps who it is");
+                let crashed = crashed.crash(&mut keep_none());
+                assert!(open(&crashed, 3).is_ok_and(|there| there.identity().lineage == lineage));
+            }
+            operations = nth;
+            if is_made {
+                break;
+            }
+        }
+        assert!(operations > 8, "{operations}");
+    }
+
+    #[test]
+    fn an_identity_without_segments_is_a_directory_that_lost_its_log() {
+        let disk = SimDisk::new();
+        assert!(open(&disk, 1).is_ok_and(|directory| directory.is_new()));
+        let disk = disk.kill();
+        disk.erase(&SegmentId::FIRST.path()).expect("it was made");
+        assert!(matches!(open(&disk, 2), Err(StoreError::SegmentsMissing)));
+        assert!(!disk.paths().contains(&SegmentId::FIRST.path()), "and it is not made again");
+    }
+}

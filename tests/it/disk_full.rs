@@ -2,7 +2,7 @@
 
 use ledgerq::{
     disk::SimDisk,
-    types::{Command, DeleteMode, DeleteOutcome, Leased, Millis, Rejection, Reply},
+    types::{Command, DeleteMode, DeleteOutcome, Leased, Lsn, Millis, Rejection, Reply},
 };
 
 use crate::{
@@ -142,4 +142,25 @@ fn a_full_disk_that_is_drained_takes_sends_again_without_more_space() {
     }
     let (first, last) = (accepted[1], accepted[accepted.len() - 1]);
     assert!(last * 2 > first, "the space does not get less: {accepted:?}");
+}
+
+fn checkpoint_lsn(broker: &mut SimBroker) -> Option<Lsn> {
+    match broker.ask(Command::GetStatus).expect("it is answered").reply {
+        Ok(Reply::Status(status)) => status.checkpoint.map(|checkpoint| checkpoint.lsn),
+        other => panic!("answered with {other:?}"),
+    }
+}
+
+/// R23: what frees space needs some first, and it is held back for that.
+#[test]
+fn a_disk_without_any_space_has_room_for_a_checkpoint() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    broker.advance(Millis::from_secs(1));
+    disk.set_capacity_bytes(Some(used_bytes(&disk)));
+    assert_eq!(checkpoint_lsn(&mut broker), None);
+    broker.ask(Command::Checkpoint).expect("it is answered");
+    broker.advance(Millis::from_secs(60));
+    assert_ne!(checkpoint_lsn(&mut broker), None, "tried again with what was held back");
 }

@@ -36,6 +36,8 @@ mod log_rules;
 mod model;
 /// The program itself: started, killed, stopped, damaged, and spoken to from the command line.
 mod process;
+/// Frames that prove those before them, and what is lost without.
+mod proved;
 /// The session in README.md, run.
 mod readme;
 /// Starts after a long time, and with a clock that is in doubt.

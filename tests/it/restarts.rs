@@ -177,3 +177,41 @@ fn a_broker_with_nothing_to_do_takes_no_checkpoints() {
     broker.advance(Millis::from_secs(3600));
     assert_eq!(broker.owner().state().applied_lsn(), lsn, "nothing was logged");
 }
+
+#[test]
+fn a_lease_is_not_longer_for_a_clock_that_was_set_back() {
+    let clock = ToldClock::new();
+    let disk = disk_with_a_message(&clock);
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    let lease = commands::receive("jobs", 1, Some(Millis::from_secs(30)));
+    broker.ask(lease).expect("it is answered");
+
+    let disk = disk.kill();
+    clock.set(BEGIN);
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 3).expect("it starts");
+    broker.advance(Millis::new(29_999));
+    assert_eq!(ready(&mut broker), 0);
+    broker.advance(Millis::new(1));
+    assert_eq!(ready(&mut broker), 1);
+}
+
+#[test]
+fn a_start_does_without_footers() {
+    let clock = ToldClock::new();
+    let disk = SimDisk::new();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    for _ in 0..40 {
+        let sent = broker.ask(commands::send("jobs", commands::entry(vec![b'x'; 10_000])));
+        assert!(sent.expect("it is answered").reply.is_ok());
+    }
+    let taken = broker.ask(Command::Checkpoint).expect("it is answered").reply;
+    assert!(matches!(taken, Ok(Reply::Checkpointed(_))), "{taken:?}");
+    let disk = disk.kill();
+    for path in disk.paths().into_iter().filter(|path| path.ends_with(".seg")) {
+        let last = disk.file(&path).expect("it is there").len() as u64 - 1;
+        disk.corrupt(&path, last, |byte| !byte).expect("it is there");
+    }
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    assert_eq!(ready(&mut broker), 40);
+}

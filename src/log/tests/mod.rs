@@ -11,6 +11,7 @@ mod judging;
 mod marks;
 mod outputs;
 mod positions;
+mod refusals;
 mod reuse;
 mod round_trip;
 mod scanning;

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod order;
 mod within;
 mod world;
 
