@@ -12,8 +12,6 @@ mod commands;
 mod corpus;
 /// Damage to every file of a data directory, and what a start makes of it.
 mod corruption;
-/// Every crash and every failing disk operation of small workloads, judged by a history checker.
-mod crash;
 /// Queues that are deep.
 mod depth;
 /// Disk that is given back, and figures for it.

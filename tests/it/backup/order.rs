@@ -13,6 +13,7 @@ use ledgerq::{
 };
 
 use super::world::{World, restore, start};
+use crate::broker::Hold;
 
 #[test]
 fn a_backup_goes_on_in_another_segment_with_the_next_frame() {
@@ -28,7 +29,7 @@ fn nothing_is_written_to_a_file_of_a_backup_once_it_may_be_linked() {
     for seed in 1..=20 {
         let mut world = World::new();
         let broker = &mut world.broker;
-        broker.hold_background();
+        broker.hold(Hold::Background);
         let asked = broker.submit(Command::BeginBackup { hold: Millis::from_secs(3600) });
         broker.settle();
         let mut random = Random::new(seed);
