@@ -58,6 +58,14 @@ const NUMBERS_PER_ROUND: u64 = 1000;
 /// Events that are printed of a history that breaks a promise.
 const EVENTS_PRINTED: usize = 80;
 
+/// A request that is not answered yet.
+struct Waiting {
+    request: RequestId,
+    id: AskId,
+    asked_at: Timestamp,
+    ask: Ask,
+}
+
 /// A workload as it runs, and what became of it.
 pub(super) struct Session {
     pub(super) disk: SimDisk,
@@ -74,7 +82,7 @@ pub(super) struct Session {
     pub(super) no_space_count: u64,
     random: Random,
     broker: Option<SimBroker>,
-    waiting: Vec<(RequestId, AskId, Ask)>,
+    waiting: Vec<Waiting>,
     next_number: Number,
     next_ask: AskId,
     starts_count: u64,
@@ -83,7 +91,7 @@ pub(super) struct Session {
     scheduled: Vec<Number>,
     /// What clients were told of the messages that they sent.
     seqs: BTreeMap<Number, Seq>,
-    /// Messages of groups that were accepted: queue, number, group, and when they were sent.
+    /// Messages of groups that were accepted: queue, number, group, and when it was asked for.
     grouped: Vec<(QueueNo, Number, u64, Timestamp)>,
     /// What the whole workload adds.
     pub(super) whole: whole::Whole,
@@ -299,7 +307,7 @@ impl Session {
         self.next_ask += 1;
         self.push(Event::Asked { id, at, ask: ask.clone() });
         let request = self.broker().submit(command);
-        self.waiting.push((request, id, ask));
+        self.waiting.push(Waiting { request, id, asked_at: at, ask });
     }
 
     /// Writes an event into the history, which must be one that may be.

@@ -75,7 +75,7 @@ impl Session {
         loop {
             self.settle();
             let is_told = |event: &Event| matches!(event, Event::Told { id: told, told: Told::Done, .. } if *told == id);
-            if self.waiting.iter().all(|(_, waiting, _)| *waiting != id) {
+            if self.waiting.iter().all(|waiting| waiting.id != id) {
                 return self.history.iter().rev().any(is_told);
             }
             let broker = self.broker.as_mut().expect("the session has started");

@@ -2,9 +2,9 @@
 
 use ledgerq::types::{DeleteOutcome, Envelope, LeaseRef, Leased, Rejection, Reply, Timestamp};
 
-use super::{Ask, AskId, Session, requests::body};
+use super::{Ask, Session, Waiting, requests::body};
 use crate::{
-    broker::{Content, RequestId, Told as Answer},
+    broker::{Content, Told as Answer},
     history::{Body, Deleted, Event, Lease, Told},
 };
 
@@ -22,14 +22,15 @@ impl Session {
         // In the order in which they were told, which is not that in which they asked.
         for (request, at) in broker.take_told_at() {
             let answer = self.broker().take_told(request).expect("it was told");
-            let is_it = |(waiting, ..): &(RequestId, AskId, Ask)| *waiting == request;
+            let is_it = |waiting: &Waiting| waiting.request == request;
             let place = self.waiting.iter().position(is_it).expect("it was asked");
-            let (_, id, ask) = self.waiting.remove(place);
-            self.told(id, at, &ask, answer);
+            let waiting = self.waiting.remove(place);
+            self.told(&waiting, at, answer);
         }
     }
 
-    fn told(&mut self, id: AskId, at: Timestamp, ask: &Ask, answer: Answer) {
+    fn told(&mut self, waiting: &Waiting, at: Timestamp, answer: Answer) {
+        let Waiting { id, asked_at, ask, .. } = waiting;
         if let Ok(Reply::BackupBegun(plan)) = &answer.reply {
             self.whole.begun(plan);
         }
@@ -39,7 +40,7 @@ impl Session {
         }
         if let (Ask::Send { queue, numbers, group: Some(group), .. }, Ok(_)) = (ask, &answer.reply)
         {
-            self.grouped.extend(numbers.iter().map(|number| (*queue, *number, *group, at)));
+            self.grouped.extend(numbers.iter().map(|number| (*queue, *number, *group, *asked_at)));
         }
         let (told, refs) = told(answer);
         if let (Ask::Receive { queue }, Told::Received(leases)) = (ask, &told) {
@@ -47,7 +48,7 @@ impl Session {
             let pairs = known.zip(&refs);
             self.leases.extend(pairs.map(|(lease, at)| (*queue, lease.number, *at)));
         }
-        self.push(Event::Told { id, at, told });
+        self.push(Event::Told { id: *id, at, told });
     }
 }
 

@@ -138,8 +138,9 @@ impl Session {
 
     /// A client that waits for messages goes away: before it is chosen, or when it is to be told.
     fn leave(&mut self) {
-        let receives = self.waiting.iter().filter(|(.., ask)| matches!(ask, Ask::Receive { .. }));
-        let requests: Vec<_> = receives.map(|(request, ..)| *request).collect();
+        let receives =
+            self.waiting.iter().filter(|waiting| matches!(waiting.ask, Ask::Receive { .. }));
+        let requests: Vec<_> = receives.map(|waiting| waiting.request).collect();
         let Some(at) = self.random.below(requests.len() + 1).checked_sub(1) else { return };
         let is_deaf = self.random.below(2) == 0;
         let broker = self.broker();
