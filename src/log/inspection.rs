@@ -18,6 +18,10 @@ use super::{
     survey::{Found, list, next_in_use, open, read_header},
 };
 
+/// What an inspection says of damage that takes nothing away.
+const BLEMISHED_HEADER: &str = "a part of the header page is damaged";
+const BLEMISHED_FRAME: &str = "padding or the end mark of a frame is not as written";
+
 /// A whole frame, as a footer of any version tells it: LSN, offset, length, CRC.
 type Frame = (Lsn, u64, u32, u32);
 
@@ -125,8 +129,7 @@ impl Inspection {
         let segment = SegmentBytes { bytes: &bytes, salt: found.header.salt };
         let next = self.next_chain(segments, at, segment);
         if found.blemished {
-            let text = "a part of the header page is damaged";
-            self.finding(FindingKind::Harmless, path, 0, None, text);
+            self.finding(FindingKind::Harmless, path, 0, None, BLEMISHED_HEADER);
         }
         self.opening(segments, at);
         let mut frames = Vec::new();
@@ -237,8 +240,8 @@ impl Inspection {
             });
             self.chain = scan.chain;
             if scan.blemished {
-                let text = "padding or the end mark of a frame is not as written";
-                self.finding(FindingKind::Harmless, found.id.path(), start.at, None, text);
+                let path = found.id.path();
+                self.finding(FindingKind::Harmless, path, start.at, None, BLEMISHED_FRAME);
             }
             if !self.judge(found, next, &scan)? {
                 return Ok(scan.at);
@@ -297,7 +300,13 @@ impl Inspection {
         let segment = SegmentBytes { bytes: &bytes, salt: stored.salt };
         let (mut at, mut chain) = (HEADER_PAGE_BYTES as u64, Chain::default());
         let mut frames = Vec::new();
+        if stored.blemished {
+            self.finding(FindingKind::Harmless, id.path(), 0, None, BLEMISHED_HEADER);
+        }
         while let Ok(frame) = segment.frame(at, chain) {
+            if !frame.ends_as_written() {
+                self.finding(FindingKind::Harmless, id.path(), at, None, BLEMISHED_FRAME);
+            }
             let (lsn, bodies) = (frame.header.first_lsn, frame.bodies());
             let damaged = bodies.iter().enumerate().filter(|(_, body)| body.damaged);
             self.report

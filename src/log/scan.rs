@@ -253,7 +253,7 @@ impl<'a> FrameRef<'a> {
     }
 
     /// Whether padding and end mark, which no CRC covers, are what the writer puts there.
-    fn ends_as_written(&self) -> bool {
+    pub(super) fn ends_as_written(&self) -> bool {
         let bodies_end = self.header.bodies_at() + u64::from(self.header.bodies_bytes);
         all_zero(self.part(bodies_end, self.header.zeros_at()))
             && all_zero(self.part(self.header.zeros_end(), self.header.padding_end()))

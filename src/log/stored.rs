@@ -33,6 +33,8 @@ pub struct StoredFile {
     pub salt: u32,
     /// How often the messages of an output were copied; 0 for a segment.
     pub generation: u8,
+    /// Whether the header page has harmless damage.
+    pub(super) blemished: bool,
     /// What its first frame continues; `None` for a segment that was never used.
     opening: Option<Chain>,
 }
@@ -71,8 +73,8 @@ impl StoredFile {
             FileId::Segment(segment) => {
                 let found = read_header(segment, file, lineage)?;
                 let (bytes, salt) = (found.header.segment_bytes, found.header.salt);
-                let (file, opening) = (found.file, found.opening);
-                Ok(Self { id, file, bytes, salt, generation: 0, opening })
+                let (file, opening, blemished) = (found.file, found.opening, found.blemished);
+                Ok(Self { id, file, bytes, salt, generation: 0, blemished, opening })
             }
             FileId::Output(output) => Self::of_output(output, file, lineage),
         }
@@ -86,13 +88,14 @@ impl StoredFile {
         let id = FileId::Output(id);
         let path = id.path();
         let (file_bytes, begin) = begin_of(&*file, &path)?;
-        let (header, _) = whole(&path, read_output_page(&begin))?;
+        let (header, blemished) = whole(&path, read_output_page(&begin))?;
         let (told_lineage, bytes) = (header.lineage, header.output_bytes);
         let told = Told { id: FileId::Output(header.id), lineage: told_lineage, bytes };
         told.check(id, lineage, file_bytes)?;
         let (salt, generation) = (header.salt, header.generation);
         // An output has a chain of its own.
-        Ok(Self { id, file, bytes, salt, generation, opening: Some(Chain::default()) })
+        let opening = Some(Chain::default());
+        Ok(Self { id, file, bytes, salt, generation, blemished, opening })
     }
 
     /// LSN of the first record; `None` for a segment that was never used. An output's own LSNs

@@ -63,7 +63,7 @@ impl Identity {
         }
         let version: [u8; 2] = part(bytes, 8).ok_or_else(|| damaged("it is cut off"))?;
         let found = u16::from_le_bytes(version);
-        if found > VERSION {
+        if found > VERSION && is_whole(bytes) {
             return Err(StoreError::NewerFormat { found, known: VERSION });
         }
         let stored: [u8; 4] = part(bytes, 74).ok_or_else(|| damaged("it is cut off"))?;
@@ -73,6 +73,13 @@ impl Identity {
         let read = || Some(Self::new(part(bytes, 10)?, part(bytes, 26)?, part(bytes, 42)?));
         read().ok_or_else(|| damaged("it is cut off"))
     }
+}
+
+/// Whether the last four bytes are the CRC of all before, as in every version: damage is not taken
+/// for a newer format.
+fn is_whole(bytes: &[u8]) -> bool {
+    let content = bytes.split_last_chunk::<4>();
+    content.is_some_and(|(content, crc)| crc32fast::hash(content).to_le_bytes() == *crc)
 }
 
 fn part<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -104,9 +111,15 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_is_told_apart_from_damage() {
+    fn a_later_version_is_told_apart_from_a_damaged_one() {
         let mut bytes = Identity::new([1; 16], [2; 16], [3; 32]).encode();
         bytes[8] = 2;
+        let damaged = Identity::decode(&bytes);
+        assert!(matches!(damaged, Err(StoreError::IdentityDamaged { .. })));
+        // A later version may be longer.
+        bytes.truncate(74);
+        bytes.extend_from_slice(b"more");
+        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         let refused = Identity::decode(&bytes);
         assert!(matches!(refused, Err(StoreError::NewerFormat { found: 2, known: 1 })));
     }

@@ -146,6 +146,8 @@ pub(crate) struct SimBroker {
     next_request: RequestId,
     absent: Arc<Mutex<Absent>>,
     told: BTreeMap<RequestId, Told>,
+    /// The request whose answer is wanted as it is, and that answer.
+    unread: Option<(RequestId, Option<Answer>)>,
     /// Why the owner stopped.
     failure: Option<LogError>,
     /// How often no segment could be prepared.
@@ -178,6 +180,7 @@ impl SimBroker {
             next_request: 1,
             absent: Arc::default(),
             told: BTreeMap::new(),
+            unread: None,
             failure: None,
             no_space_count: 0,
             report: started.report,
@@ -231,6 +234,14 @@ impl SimBroker {
         let id = self.submit(command);
         self.settle();
         self.take_told(id)
+    }
+
+    /// The same, with messages that nobody has read yet: some of them may be damaged.
+    pub(crate) fn ask_unread(&mut self, command: Command) -> Option<Answer> {
+        self.unread = Some((self.next_request, None));
+        self.submit(command);
+        self.settle();
+        self.unread.take().and_then(|(_, answer)| answer)
     }
 
     /// The client does not wait any more.
@@ -409,6 +420,10 @@ impl SimBroker {
     }
 
     fn tell(&mut self, id: RequestId, answer: Answer) {
+        if let Some((_, unread)) = self.unread.as_mut().filter(|(wanted, _)| *wanted == id) {
+            *unread = Some(answer);
+            return;
+        }
         let Answer { reply, bodies } = answer;
         let read = |body: &ledgerq::store::BodyRef| {
             body.read().expect("a body that was acknowledged can be read")

@@ -10,6 +10,8 @@ mod broker;
 mod commands;
 /// The behaviour of queues, one file per theme; each script is told to every driver.
 mod corpus;
+/// Damage to every file of a data directory, and what a start makes of it.
+mod corruption;
 /// Every crash and every failing disk operation of small workloads, judged by a history checker.
 mod crash;
 /// Queues that are deep.

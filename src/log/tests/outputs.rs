@@ -221,20 +221,19 @@ fn no_flipped_bit_of_an_output_is_unnoticed() {
     assert_eq!(findings.len(), 1, "the body that was damaged before: {findings:?}");
     assert_eq!(findings[0].kind, FindingKind::DamagedBody);
     let length = disk.file(&OUTPUT.path()).expect("durable").len() as u64;
-    let mut harmless_count = 0;
     let again = findings[0].offset..findings[0].offset + 900;
     let places = (0..length).step_by(7).chain(4096..4200).chain(length - 200..length);
     for at in places.filter(|at| !again.contains(at)) {
         let damaged = disk.snapshot();
         let bit = u8::try_from(at % 8).expect("below 8");
         flip(&damaged, &OUTPUT.path(), at, bit);
-        if inspect(&damaged).findings == findings {
-            // Padding of a frame or of the header page: nothing that anybody reads.
-            check_whole(&damaged);
-            harmless_count += 1;
+        let told = inspect(&damaged).findings;
+        assert_ne!(told, findings, "byte {at}");
+        if told.iter().all(|finding| finding.kind != FindingKind::Corrupt) {
+            // A body, a footer, or what nobody reads: the rest is there.
+            open(&damaged).expect("one copy of the header is whole");
         }
     }
-    assert!(harmless_count < 4096 / 7 + 64, "{harmless_count} flips of {length} bytes");
 }
 
 #[test]

@@ -111,7 +111,11 @@ fn refused_beside_a_lock(data: &Path) -> String {
 fn an_identity_of_a_newer_format_is_refused_untouched() {
     let data = directory();
     fill(data.path());
-    edit(&data.path().join("IDENTITY"), |bytes| bytes[8] = 2);
+    edit(&data.path().join("IDENTITY"), |bytes| {
+        bytes[8] = 2;
+        let crc = crc32fast::hash(&bytes[..74]);
+        bytes[74..].copy_from_slice(&crc.to_le_bytes());
+    });
     let expected = "the data directory has format version 2, this program reads up to 1; it was \
                     left untouched: start the program that wrote it";
     assert_eq!(refused(data.path(), 8), expected);
