@@ -149,8 +149,8 @@ fn stale_blocks() {
     check_cut_off(&stale(&LARGE, 150));
 }
 
-/// The one damage that nothing can tell: a medium that zeroes a sector in which the last frame lies.
-/// With it go those that lie in the same sector, and none that ended before it.
+/// The one damage that nothing can tell: a medium that zeroes a sector in which the last frame
+/// lies. With it go those that end in the same sector, and none that ended before it.
 #[test]
 fn only_sectors_of_the_last_frame_can_be_zeroed_without_a_word() {
     let world = &LARGE;
