@@ -4,7 +4,7 @@
 //! [`owner`] is the machine that holds the state, with its parts `batch`, `parked` and `execute`;
 //! `upkeep` says when checkpoints are due, `compactor` and `reserve` do what their names say;
 //! [`start`](mod@start) recovers one and `run` gives it threads; [`examine`] and [`audit`](audit())
-//! go through a start without being one;
+//! go through a start without being one; `repair` salvages what a start refuses;
 //! [`receipt`] seals leases into receipt handles and opens them.
 
 mod audit;
@@ -22,6 +22,7 @@ mod parked;
 pub mod receipt;
 mod receive;
 mod recover;
+mod repair;
 mod reserve;
 mod run;
 pub mod start;
@@ -35,6 +36,9 @@ pub use mover::MoveRead;
 pub use owner::{Effect, Owner};
 pub use receipt::Receipts;
 pub use recover::{Examined, examine};
+pub use repair::{
+    BaseUsed, Loss, Lost, LostRecords, QueueKept, Remains, RepairError, RepairReport, survey,
+};
 pub use run::{Broker, Fate};
 pub use start::{StartError, Started, start};
 

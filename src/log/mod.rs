@@ -10,7 +10,7 @@
 //! * `scan`, `judge`: pure functions over a segment's bytes: the frames, and what comes after them;
 //! * `create`, `recover`, `replay`: a new log; a start, of all or behind a [`Position`];
 //! * `stored`, `output`: a sealed file, read back; an output, made;
-//! * `verify`, `inspection`: an inspection that changes nothing.
+//! * `verify`, `inspection`: an inspection that changes nothing; `salvage`: what is left of a log.
 //!
 //! **Invariants.** A frame is written only once the one before is durable, so any valid frame
 //! proves all before it. Segments are all zero before they are used, so zero means "never
@@ -37,6 +37,7 @@ mod prove;
 mod recover;
 mod replay;
 mod report;
+mod salvage;
 mod scan;
 mod settings;
 mod stored;
@@ -60,6 +61,7 @@ pub use position::{BodyPlace, FramePlace, Position};
 pub use prove::prove_end;
 pub use recover::{Recovery, recover};
 pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, SegmentInfo, Sink, TornTail};
+pub use salvage::{Hole, Listed, Piece, PieceSink, Salvaged, salvage, salvage_file};
 pub use settings::{
     FRAME_BYTES_MAX, SECTOR_BYTES, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
     SEGMENT_BYTES_STEP, SEGMENTS_DIR, SegmentId, Settings,

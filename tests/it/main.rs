@@ -34,6 +34,8 @@ mod model;
 mod process;
 /// The session in README.md, run.
 mod readme;
+/// Repairs of damaged directories on the simulated disk.
+mod repair;
 /// Starts after a long time, and with a clock that is in doubt.
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.

@@ -3,8 +3,10 @@
 mod describe;
 mod files;
 mod inspect;
+mod loss;
 mod reach;
 mod record;
+mod repair;
 mod verify;
 
 use std::{io, path::PathBuf, sync::Arc};
@@ -38,6 +40,8 @@ pub(super) enum LogCommand {
     Files(files::FilesArgs),
     /// Check every byte; ends with 5 if acknowledged data is damaged
     Verify(verify::VerifyArgs),
+    /// Make a new directory of what is left of a damaged one; ends with 5 if something is lost
+    Repair(repair::RepairArgs),
 }
 
 /// Where the log is.
@@ -102,6 +106,7 @@ pub(super) fn run(command: &LogCommand, out: &mut Output) -> Result<(), Failure>
         LogCommand::Inspect(args) => inspect::run(args, out),
         LogCommand::Files(args) => files::run(args, out),
         LogCommand::Verify(args) => verify::run(args, out),
+        LogCommand::Repair(args) => repair::run(args, out),
     }
 }
 

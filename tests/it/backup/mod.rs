@@ -3,7 +3,7 @@
 mod crashes;
 mod damage;
 mod within;
-mod world;
+pub(crate) mod world;
 
 use ledgerq::{
     broker::StartError,

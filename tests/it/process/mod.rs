@@ -15,6 +15,8 @@ mod drill;
 mod lifecycle;
 /// One run of the program from its start to its end.
 mod program;
+/// Directories that a start refuses, repaired.
+mod repair;
 /// A broker that runs.
 mod server;
 /// Command lines and what they print, as a text.
