@@ -65,7 +65,7 @@ impl Salvage {
         self.state.next_seq = self.state.next_seq.max(next_seq);
     }
 
-    /// So many messages, queues and tasks may have been given numbers behind the last that is known.
+    /// So many messages, queues and tasks may have got numbers behind the last that is known.
     pub fn skip_numbers(&mut self, count: u64) {
         let state = &mut self.state;
         state.next_seq = Seq::new(state.next_seq.get() + count);

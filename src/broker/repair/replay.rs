@@ -9,7 +9,7 @@ use crate::{
     log::{FileId, FrameView, Hole, Listed, Piece},
     state::Salvage,
     store::{self, FoundMessage},
-    types::{Lineage, Lsn, Record, Sending, Seq, Summary, Timestamp},
+    types::{Lineage, Lsn, MoveOutcome, Record, Sending, Seq, Summary, Timestamp},
 };
 
 /// A replay that does not end at a hole.
@@ -64,16 +64,33 @@ impl Replay {
         if let Some(end) = last {
             self.fill_to(end);
         }
+        self.end_moves();
         self.forget_gone();
-        self.sent_from(self.salvage.state().next_seq());
+        self.sent_from(self.salvage.state().next_seq(), false);
         self
     }
 
-    /// All before this message was sent before the holes so far came to their end.
-    fn sent_from(&mut self, seq: Seq) {
+    /// A task whose end may be among the records that are lost must not go on by itself.
+    fn end_moves(&mut self) {
+        if self.report.lost_records.is_empty() {
+            return;
+        }
+        let running: Vec<_> = self.salvage.state().running_moves().collect();
+        for task in running {
+            let reason = "records of the log are lost; start another if it is needed".to_owned();
+            let ended = Record::MoveEnded { task, outcome: MoveOutcome::Failed { reason } };
+            let lsn = self.salvage.state().applied_lsn();
+            self.salvage.apply(&ended, lsn);
+        }
+    }
+
+    /// All before this message was sent before the holes so far came to their end; whether it was
+    /// sent itself.
+    fn sent_from(&mut self, seq: Seq, is_sent: bool) {
         let holes = self.report.lost_records.iter_mut().rev();
         for hole in holes.take_while(|hole| hole.sent_below == Seq::default()) {
             hole.sent_below = seq;
+            hole.is_counted |= is_sent;
         }
     }
 
@@ -86,11 +103,12 @@ impl Replay {
             let found = "its records are whole but cannot be read".to_owned();
             let (path, offset) = (id.path(), view.offset);
             let (first_lsn, next_lsn) = (view.first_lsn, Some(last_lsn.next()));
-            return self.hole(&Hole { first_lsn, next_lsn, path, offset, found });
+            let body_count = Some(view.bodies.len() as u64);
+            return self.hole(&Hole { first_lsn, next_lsn, path, offset, found, body_count });
         };
         self.close_hole(view.now);
         if let Some(first) = messages.first() {
-            self.sent_from(first.summary.seq);
+            self.sent_from(first.summary.seq, true);
         }
         self.advance(view.now);
         let mut passed_over = 0;
@@ -108,7 +126,7 @@ impl Replay {
         if self.report.base == BaseUsed::Log && self.report.lost_records.is_empty() {
             self.look_elsewhere();
         }
-        let Hole { first_lsn, next_lsn, path, offset, found } = hole.clone();
+        let Hole { first_lsn, next_lsn, path, offset, found, body_count } = hole.clone();
         let last_lsn = next_lsn.map(|next| Lsn::new(next.get() - 1));
         if let Some(last_lsn) = last_lsn {
             self.salvage.skip_to(last_lsn);
@@ -117,7 +135,8 @@ impl Replay {
             && before.path == path
         {
             before.last_lsn = last_lsn;
-            return;
+            before.is_counted &= body_count.is_some();
+            return self.lose_bodies(body_count);
         }
         let (after, before) = (self.after, None);
         let (sent_below, older_count) = (Seq::default(), 0);
@@ -130,9 +149,17 @@ impl Replay {
             offset,
             found,
             sent_below,
+            is_counted: body_count.is_some(),
             older_count,
         });
         self.is_open = true;
+        self.lose_bodies(body_count);
+    }
+
+    /// The header of a lost frame tells how many messages it had.
+    fn lose_bodies(&mut self, body_count: Option<u64>) {
+        let next_seq = self.salvage.state().next_seq().get() + body_count.unwrap_or_default();
+        self.fill_to(Seq::new(next_seq));
     }
 
     /// Of a frame that is lost, its footer tells the messages, but not when they become ready, nor
@@ -148,13 +175,10 @@ impl Replay {
 
     /// The log goes on behind the hole.
     fn close_hole(&mut self, now: Timestamp) {
-        let was_open = std::mem::take(&mut self.is_open);
         self.after = Some(now);
-        for hole in self.report.lost_records.iter_mut().rev().take_while(|_| was_open) {
-            if hole.before.is_some() {
-                break;
-            }
-            hole.before = Some(now);
+        if std::mem::take(&mut self.is_open) {
+            let holes = self.report.lost_records.iter_mut().rev();
+            holes.take_while(|hole| hole.before.is_none()).for_each(|hole| hole.before = Some(now));
         }
     }
 

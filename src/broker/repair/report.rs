@@ -98,6 +98,8 @@ pub struct LostRecords {
     pub found: String,
     /// The first message that was sent behind them.
     pub sent_below: Seq,
+    /// Whether every message that was sent in them is listed: something tells how many there were.
+    pub is_counted: bool,
     /// How many of the kept messages were sent before their end, so that each of them may have
     /// been deleted in them.
     pub older_count: u64,
@@ -119,6 +121,11 @@ impl RepairReport {
     /// Whether nothing is lost, as far as can be known.
     pub fn is_whole(&self) -> bool {
         self.lost.is_empty() && self.lost_records.is_empty() && self.passed_over_count == 0
+    }
+
+    /// Whether every message that is lost is listed.
+    pub fn is_counted(&self) -> bool {
+        self.lost_records.iter().all(|lost| lost.is_counted)
     }
 
     /// How many of the kept messages may have been deleted in records that are lost.

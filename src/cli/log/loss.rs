@@ -9,12 +9,16 @@ use super::super::{
     output::{counted, rfc3339},
 };
 use crate::{
-    broker::{Loss, Lost, LostRecords},
+    broker::{Loss, Lost, LostRecords, RepairReport},
+    log::{Finding, FindingKind},
     types::{Lineage, Lsn, MessageId, QueueName, Seq},
 };
 
 /// The most messages that are listed for people in one place.
 const LISTED_MAX: u64 = 20;
+
+/// The most messages that one object lists for programs.
+const OBJECTS_MAX: usize = 1000;
 
 /// A lost message, for programs.
 #[derive(Serialize)]
@@ -38,6 +42,62 @@ pub(super) struct LostRange<'a> {
     offset: u64,
     found: &'a str,
     may_come_back_messages: u64,
+}
+
+/// What is lost at one place.
+#[derive(Clone, Default)]
+pub(super) struct Share<'a> {
+    pub(super) lost: Vec<&'a Lost>,
+    pub(super) records: Vec<&'a LostRecords>,
+}
+
+/// What is lost by each finding; last, what is by none of them.
+pub(super) fn shares<'a>(report: &'a RepairReport, findings: &[Finding]) -> Vec<Share<'a>> {
+    let mut shares = vec![Share::default(); findings.len() + 1];
+    let is_damage =
+        |found: &Finding| found.kind.refuses_start() || found.kind == FindingKind::DamagedBody;
+    let place = |path: &str, offset: u64| {
+        let of_file = |found: &Finding| found.path == path && is_damage(found);
+        let exactly = findings.iter().position(|found| of_file(found) && found.offset == offset);
+        let about = || findings.iter().position(of_file);
+        exactly.or_else(about).unwrap_or(findings.len())
+    };
+    for lost in &report.lost {
+        shares[place(&lost.path, lost.offset)].lost.push(lost);
+    }
+    for records in &report.lost_records {
+        shares[place(&records.path, records.offset)].records.push(records);
+    }
+    shares
+}
+
+impl Share<'_> {
+    pub(super) fn count(&self) -> u64 {
+        self.lost.iter().map(|lost| lost.count()).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lost.is_empty() && self.records.is_empty()
+    }
+
+    /// For programs; not every message if there are many.
+    pub(super) fn objects(&self, lineage: Lineage) -> (Vec<LostMessage<'_>>, Vec<LostRange<'_>>) {
+        let lost = each(lineage, self.lost.iter().copied()).take(OBJECTS_MAX);
+        (lost.collect(), self.records.iter().map(|records| range(records)).collect())
+    }
+
+    /// For people.
+    pub(super) fn tell(&self, lineage: Lineage, out: &mut Output) -> io::Result<()> {
+        for line in self.records.iter().flat_map(|records| told(records)) {
+            out.line(&format!("  {line}"))?;
+        }
+        if !self.lost.is_empty() {
+            let messages = counted(self.count(), "message", "messages");
+            out.line(&format!("  a repair loses {messages}:"))?;
+            list(lineage, self.lost.iter().copied(), "    ", out)?;
+        }
+        Ok(())
+    }
 }
 
 /// Each message by itself.

@@ -203,14 +203,11 @@ fn summary(
     let kept = counted(report.kept_count, "message", "messages");
     let queues = report.queues.iter().filter(|queue| queue.kept_count > 0).count() as u64;
     let queues = counted(queues, "queue", "queues");
-    let unlisted = report.lost_records.iter().any(|records| records.last_lsn.is_none());
-    let lost = match (lost_count, unlisted) {
-        (0, false) => "nothing is lost".to_owned(),
-        (count, false) => format!("{} lost", counted(count, "message", "messages")),
-        (count, true) => format!(
-            "{} lost, and what the end of the log had",
-            counted(count, "message", "messages")
-        ),
+    let messages = counted(lost_count, "message", "messages");
+    let lost = match (lost_count, report.is_counted()) {
+        (0, true) if report.is_whole() => "nothing is lost".to_owned(),
+        (_, true) => format!("{messages} lost"),
+        (_, false) => format!("{messages} lost, and any that only lost records told of"),
     };
     let Some(to) = &args.to else {
         return out.line(&format!("a repair keeps {kept} in {queues}; {lost}; nothing was made"));
@@ -258,6 +255,7 @@ fn objects(
         "checkpoint_lsn": checkpoint_lsn,
         "kept_messages": report.kept_count,
         "lost_messages": report.lost_count(),
+        "is_every_lost_message_listed": report.is_counted(),
         "may_come_back_messages": report.may_come_back_count(),
         "skipped_records": report.passed_over_count,
         "copied_bytes": copied_bytes,

@@ -48,6 +48,8 @@ pub struct Hole {
     pub offset: u64,
     /// What was found there, in words.
     pub found: String,
+    /// How many messages came with them that nothing else tells of; `None` if that is not known.
+    pub body_count: Option<u64>,
 }
 
 /// What a footer says of one frame.
@@ -197,7 +199,7 @@ impl Reading<'_, '_> {
         if begins.is_none()
             && let Some(opening) = usable.opening.filter(|it| it.next_lsn >= chain.next_lsn)
         {
-            walk.reach(opening, self.sink);
+            walk.reach(opening, None, self.sink);
         }
         let start = begins.map_or(Usable::FIRST_FRAME, |from| from.offset);
         let end = walk.run(start, self.sink)?;
@@ -222,7 +224,8 @@ impl Reading<'_, '_> {
         let Some(cause) = self.cause.take().filter(|cause| !is_missing(cause)) else { return };
         let Cause { path, offset, found } = cause;
         let first_lsn = self.chain.next_lsn;
-        (self.sink)(Piece::Hole(Hole { first_lsn, next_lsn: None, path, offset, found }));
+        let (next_lsn, body_count) = (None, None);
+        (self.sink)(Piece::Hole(Hole { first_lsn, next_lsn, path, offset, found, body_count }));
     }
 }
 

@@ -76,14 +76,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What was found goes on from here: the LSNs up to it are lost.
-    pub(super) fn reach(&mut self, to: Chain, sink: &mut PieceSink<'_>) {
+    /// What was found goes on from here: the LSNs up to it are lost, with so many messages.
+    pub(super) fn reach(&mut self, to: Chain, body_count: Option<u64>, sink: &mut PieceSink<'_>) {
         let cause = self.cause.take();
         if to.next_lsn > self.chain.next_lsn {
             let unknown = || self.cause_at(0, "the records before are not there");
             let Cause { path, offset, found } = cause.unwrap_or_else(unknown);
             let (first_lsn, next_lsn) = (self.chain.next_lsn, Some(to.next_lsn));
-            sink(Piece::Hole(Hole { first_lsn, next_lsn, path, offset, found }));
+            let hole = Hole { first_lsn, next_lsn, path, offset, found, body_count };
+            sink(Piece::Hole(hole));
         }
         self.chain = to;
     }
@@ -106,9 +107,10 @@ impl<'a> Walk<'a> {
                     return Err(newer(self.opened.id.path(), u32::from(version)));
                 }
                 Found::Whole(_) | Found::Header(_) | Found::Nothing => {
-                    self.reach(Chain { next_lsn: lsn, crc: self.chain.crc }, sink);
+                    self.reach(Chain { next_lsn: lsn, crc: self.chain.crc }, None, sink);
                     self.damaged(entry.offset, "the records of a frame are not as written");
-                    self.reach(Chain { next_lsn: end, crc: entry.crc }, sink);
+                    // The footer tells its messages.
+                    self.reach(Chain { next_lsn: end, crc: entry.crc }, Some(0), sink);
                     let (id, file) = (self.opened.id, &self.opened.file);
                     let last_lsn = Lsn::new(end.get() - 1);
                     sink(Piece::Listed(Listed { id, file, entry, summary, last_lsn }));
@@ -153,10 +155,11 @@ impl<'a> Walk<'a> {
             {
                 let next_lsn = header.first_lsn;
                 if next_lsn > self.chain.next_lsn {
-                    self.reach(Chain { next_lsn, crc: header.previous_crc }, sink);
+                    self.reach(Chain { next_lsn, crc: header.previous_crc }, None, sink);
                     self.cause = Some(cause);
                 }
-                self.reach(header.chain_after(), sink);
+                let body_count = Some(u64::from(header.body_count));
+                self.reach(header.chain_after(), body_count, sink);
                 at += u64::from(header.frame_bytes);
                 continue;
             }
@@ -216,7 +219,7 @@ impl<'a> Walk<'a> {
 
     fn give(&mut self, frame: FrameRef<'a>, sink: &mut PieceSink<'_>) {
         let (next_lsn, crc) = (frame.header.first_lsn, frame.header.previous_crc);
-        self.reach(Chain { next_lsn, crc }, sink);
+        self.reach(Chain { next_lsn, crc }, None, sink);
         let bodies = frame.bodies();
         sink(Piece::Frame(frame.view(self.opened.segment(), &self.opened.file, &bodies)));
         self.chain = frame.header.chain_after();

@@ -76,6 +76,10 @@ fn bytes_of(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
+fn objects_of(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("it is an object")).collect()
+}
+
 fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
     objects.iter().filter(|object| object["kind"] == kind).collect()
 }
@@ -92,6 +96,15 @@ fn what_a_start_refuses_is_repaired_beside_it_and_served() {
     let ended = Serve::on(&data).refused();
     assert_eq!(ended.code, 5, "{:?}", ended.lines);
 
+    let verified = program::run(["log", "verify", "--data-dir", text(&data)]);
+    assert_eq!(verified.code, 5, "{}", verified.stderr);
+    for part in [
+        "a repair loses 1 message:",
+        &format!("    {}  queue unknown", ids[2]),
+        "`ledgerq log repair` keeps 3 messages and loses 1",
+    ] {
+        assert!(verified.stdout.contains(part), "{part} is missing in {}", verified.stdout);
+    }
     let dry = program::run(["log", "repair", "--dry-run", "--json", "--data-dir", text(&data)]);
     assert_eq!(dry.code, 5, "{}", dry.stderr);
     let repair = program::run(["log", "repair", "--data-dir", text(&data), "--to", text(&new)]);
@@ -135,14 +148,25 @@ fn a_repair_tells_programs_what_it_keeps_and_loses() {
     let bytes = fs::read(&segment).expect("it can be read");
     let body = bytes[frame..].windows(4).position(|part| part == b"four").expect("it is there");
     flip(&segment, frame + body);
+    let verified = program::run(["log", "verify", "--json", "--data-dir", text(&data)]);
+    let verified = objects_of(&verified.stdout);
+    let finding = of_kind(&verified, "finding")[0];
+    assert_eq!(
+        (&finding["finding"], &finding["lost_messages"]),
+        (&"damaged_body".into(), &1.into())
+    );
+    assert_eq!(finding["lost"][0]["message_id"], ids[3].as_str());
+    assert_eq!(finding["lost"][0]["queue"], "jobs");
+    let verdict = of_kind(&verified, "verdict")[0];
+    assert_eq!(
+        (&verdict["repair"]["kept_messages"], &verdict["replayed_records"].is_u64()),
+        (&3.into(), &true)
+    );
+
     let args = ["log", "repair", "--json", "--data-dir", text(&data), "--to", text(&new)];
     let told = program::run(args);
     assert_eq!(told.code, 5, "{}", told.stderr);
-    let objects: Vec<Value> = told
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("each line is an object"))
-        .collect();
+    let objects = objects_of(&told.stdout);
     let lost = of_kind(&objects, "lost");
     assert_eq!(lost.len(), 1, "{objects:?}");
     assert_eq!(lost[0]["message_id"], ids[3].as_str());

@@ -3,6 +3,7 @@
 
 mod crashes;
 mod damage;
+mod holes;
 mod world;
 
 use ledgerq::{
