@@ -4,7 +4,8 @@
 //! [`owner`] is the machine that holds the state, with its parts `batch`, `parked` and `execute`;
 //! `upkeep` says when checkpoints are due, `compactor` and `reserve` do what their names say;
 //! [`start`](mod@start) recovers one and `run` gives it threads; [`examine`] and [`audit`](audit())
-//! go through a start without being one; `repair` salvages what a start refuses;
+//! go through a start without being one; `repair` salvages what a start refuses; [`Looker`] answers
+//! without changing anything;
 //! [`receipt`] seals leases into receipt handles and opens them.
 
 mod audit;
@@ -14,6 +15,7 @@ mod compactor;
 pub mod digest;
 mod execute;
 mod handle;
+mod look;
 pub mod mailbox;
 mod message;
 mod mover;
@@ -31,6 +33,7 @@ pub mod upkeep;
 
 pub use audit::{Audit, audit};
 pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};
+pub use look::Looker;
 pub use message::{Answer, Event, Held, Request, Waiter};
 pub use mover::MoveRead;
 pub use owner::{Effect, Owner};

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
 use super::{
-    Answer, Effect, Event, Handle, Held, MoveRead, Owner, Receipts, Request,
+    Answer, Effect, Event, Handle, Held, Looker, MoveRead, Owner, Receipts, Request,
     mailbox::{Caller, Limits, Mailbox},
     start::{Started, timed},
 };
@@ -87,6 +87,41 @@ impl Broker {
         let (fate, fate_out) = watch::channel(Fate::Serving);
         let owner = OwnerThread { owner, clock, writes, background, maintenance, fate, directory };
         spawn("owner", move || owner.run(&events_out))?;
+        Ok(Self { handle, events, fate: fate_out })
+    }
+
+    /// Starts the thread of a broker that is only looked at. `keeps` is let go of at its end.
+    pub fn look(
+        looker: Looker,
+        limits: Limits,
+        keeps: Box<dyn Send + Sync>,
+    ) -> std::io::Result<Self> {
+        let (mailbox, events_out) = Mailbox::new(limits);
+        let events = mailbox.events();
+        let receipts = Receipts::new(&looker.identity().receipt_key);
+        let handle = Handle::new(mailbox, receipts, looker.identity().lineage);
+        let (fate, fate_out) = watch::channel(Fate::Serving);
+        spawn("owner", move || {
+            for event in &events_out {
+                match event {
+                    Event::Request(Request { command, waiter: Some(waiter) }) => {
+                        waiter.tell(looker.answer(command));
+                    }
+                    Event::Drain => break,
+                    Event::Request(Request { waiter: None, .. })
+                    | Event::Written(_)
+                    | Event::Prepared(_)
+                    | Event::Sealed(_)
+                    | Event::Checkpointed(_)
+                    | Event::Compacted(_)
+                    | Event::Reserved(_)
+                    | Event::Woken => {}
+                }
+            }
+            refuse_rest(&events_out);
+            drop(keeps);
+            fate.send_replace(Fate::Drained);
+        })?;
         Ok(Self { handle, events, fate: fate_out })
     }
 

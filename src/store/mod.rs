@@ -56,7 +56,7 @@ pub use compaction::{
     Compacted, CompactionError, CompactionOutcome, CompactionPlan, CompactionTask, Compactor,
 };
 pub use detail::{FileDetail, KeptBy};
-pub use directory::{Directory, lineage_of};
+pub use directory::{Directory, identity_of, lineage_of};
 pub use error::StoreError;
 use files::{Files, StoredInfo};
 pub use identity::Identity;

@@ -32,6 +32,8 @@ mod log_rules;
 mod model;
 /// The program itself: started, killed, stopped, damaged, and spoken to from the command line.
 mod process;
+/// Looking at a directory without changing anything.
+mod read_only;
 /// The session in README.md, run.
 mod readme;
 /// Repairs of damaged directories on the simulated disk.

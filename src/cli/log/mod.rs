@@ -57,7 +57,8 @@ pub(super) struct Readable {
     pub(super) disk: Arc<dyn Disk>,
     /// Whether a broker runs on it.
     pub(super) is_live: bool,
-    _lock: Option<Box<dyn Send + Sync>>,
+    /// Keeps brokers out.
+    pub(super) lock: Option<Box<dyn Send + Sync>>,
 }
 
 /// Whose directory it is.
@@ -119,7 +120,7 @@ enum Lock {
 
 impl Place {
     /// Opens the directory and keeps brokers out; makes nothing that is not there.
-    fn open(&self) -> Result<Readable, Failure> {
+    pub(super) fn open(&self) -> Result<Readable, Failure> {
         let readable = self.open_also_live()?;
         if readable.is_live {
             return Err(Failure::locked(&self.data_dir));
@@ -137,7 +138,7 @@ impl Place {
         };
         let disk = Arc::new(disk);
         let disk = if is_live { ReadOnly::live(disk) } else { ReadOnly::quiet(disk) };
-        Ok(Readable { disk: Arc::new(disk), is_live, _lock: lock })
+        Ok(Readable { disk: Arc::new(disk), is_live, lock })
     }
 
     fn disk(&self) -> Result<RealDisk, Failure> {
@@ -162,6 +163,8 @@ impl Place {
             Ok(_) => match disk.lock(LOCK) {
                 Ok(lock) => Ok(Lock::Ours(lock)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Lock::Theirs),
+                // Nobody can write there, so nobody is to be kept out.
+                Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(Lock::Free),
                 Err(error) => Err(cannot(error)),
             },
             // A copy of the segments alone has none, and nobody writes to a copy.

@@ -15,6 +15,8 @@ mod drill;
 mod lifecycle;
 /// One run of the program from its start to its end.
 mod program;
+/// A broker that only shows what is there.
+mod read_only;
 /// Directories that a start refuses, repaired.
 mod repair;
 /// A broker that runs.
