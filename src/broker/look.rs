@@ -95,6 +95,7 @@ impl Looker {
             | Command::CancelMove { .. }
             | Command::Checkpoint
             | Command::Compact
+            | Command::Scrub
             | Command::BeginBackup { .. }
             | Command::EndBackup { .. } => Err(Rejection::ReadOnly),
         };

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`Handle`] is what the api calls; [`mailbox`] bounds what is under way;
 //! [`owner`] is the machine that holds the state, with its parts `batch`, `parked` and `execute`;
-//! `upkeep` says when checkpoints are due, `compactor` and `reserve` do what their names say;
+//! `upkeep` says when checkpoints are due, `compactor` and `reserve` do what their names say,
+//! as does `scrub`;
 //! [`start`](mod@start) recovers one and `run` gives it threads; [`examine`] and [`audit`](audit())
 //! go through a start without being one; `repair` salvages what a start refuses; [`Looker`] answers
 //! without changing anything;
@@ -27,6 +28,7 @@ mod recover;
 mod repair;
 mod reserve;
 mod run;
+pub mod scrub;
 pub mod start;
 mod status;
 pub mod upkeep;

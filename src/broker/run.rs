@@ -18,8 +18,8 @@ use super::{
 use crate::{
     clock::{BrokerClock, Stopwatch},
     disk::Disk,
-    log::{LogError, PrepareJob, SealJob, WriteJob},
-    store::{CheckpointTask, CompactionTask, Directory, ReserveTask, Unlink},
+    log::{Damage, LogError, PrepareJob, SealJob, WriteJob},
+    store::{CheckpointTask, CompactionTask, Directory, ReserveTask, ScrubTask, Unlink},
     types::Rejection,
 };
 
@@ -60,6 +60,7 @@ enum Background {
 enum Maintenance {
     Checkpoint(CheckpointTask),
     Compact(CompactionTask),
+    Scrub(ScrubTask),
     Unlink(Unlink),
     Reserve(ReserveTask),
 }
@@ -114,6 +115,7 @@ impl Broker {
                     | Event::Sealed(_)
                     | Event::Checkpointed(_)
                     | Event::Compacted(_)
+                    | Event::Scrubbed(_)
                     | Event::Reserved(_)
                     | Event::Woken => {}
                 }
@@ -245,6 +247,7 @@ impl OwnerThread {
             Effect::Checkpoint(task) => {
                 self.hand_to(&self.maintenance, Maintenance::Checkpoint(task));
             }
+            Effect::Scrub(task) => self.hand_to(&self.maintenance, Maintenance::Scrub(task)),
             Effect::Compact(task) => self.hand_to(&self.maintenance, Maintenance::Compact(task)),
             Effect::Unlink(unlink) => self.hand_to(&self.maintenance, Maintenance::Unlink(unlink)),
             Effect::Reserve(task) => self.hand_to(&self.maintenance, Maintenance::Reserve(task)),
@@ -253,6 +256,12 @@ impl OwnerThread {
             }
             Effect::CheckpointFailed(cause) => {
                 warn!(%cause, "cannot take a checkpoint; it is tried again later");
+            }
+            Effect::ScrubFound(scrubbed) => {
+                let message_id = scrubbed.message_id(self.directory.identity().lineage);
+                let message_id = message_id.map(|id| id.to_string());
+                let Damage { path, offset, found } = scrubbed.damage;
+                warn!(path, offset, found, message_id, "DAMAGE ON THE DISK, found by the scrub");
             }
             Effect::CompactionFailed(cause) => {
                 warn!(cause = %chain(&cause), "cannot compact; nothing was changed");
@@ -358,6 +367,7 @@ fn maintain(
     for task in tasks {
         let event = match task {
             Maintenance::Checkpoint(task) => Event::Checkpointed(task.run(disk)),
+            Maintenance::Scrub(task) => Event::Scrubbed(task.run(disk)),
             Maintenance::Compact(task) => Event::Compacted(task.run(disk)),
             Maintenance::Reserve(task) => Event::Reserved(task.run(disk)),
             Maintenance::Unlink(unlink) => {
@@ -387,7 +397,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
     use crate::{
-        broker::{owner, start, start::Settings, upkeep},
+        broker::{owner, scrub, start, start::Settings, upkeep},
         clock::SystemClock,
         disk::SimDisk,
         entropy::SeededEntropy,
@@ -407,6 +417,7 @@ mod tests {
             owner: owner::Settings {
                 idle_sync_after: Millis::new(20),
                 upkeep: upkeep::Settings::default(),
+                scrub: scrub::Settings::OFF,
             },
             accept_clock: false,
         };

@@ -12,7 +12,7 @@ use crate::{
     broker::{
         Broker, Fate, Looker, StartError, Started,
         mailbox::{Caller, Limits},
-        owner, start, upkeep,
+        owner, scrub, start, upkeep,
     },
     clock::{Clock, Stopwatch, SystemClock, TestClock},
     config::Config,
@@ -190,6 +190,10 @@ fn settings(config: &Config, accept_clock: bool) -> start::Settings {
             upkeep: upkeep::Settings {
                 checkpoint_bytes: config.checkpoint_bytes,
                 compaction_bytes_per_s: config.compaction_bytes_per_s,
+            },
+            scrub: scrub::Settings {
+                bytes_per_s: config.scrub_bytes_per_s,
+                interval: config.scrub_interval,
             },
         },
         accept_clock,

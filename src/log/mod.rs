@@ -9,7 +9,8 @@
 //! * `writer`, `jobs`: [`Writer`] plans, its jobs write; neither has a thread;
 //! * `scan`, `judge`: pure functions over a segment's bytes: the frames, and what comes after them;
 //! * `create`, `recover`, `replay`: a new log; a start, of all or behind a [`Position`];
-//! * `stored`, `output`: a sealed file, read back; an output, made;
+//! * `stored`, `output`: a sealed file, read back; an output, made; `check`: a sealed file, compared
+//!   with its checksums;
 //! * `verify`, `inspection`: an inspection that changes nothing; `salvage`: what is left of a log.
 //!
 //! **Invariants.** A frame is written only once the one before is durable, so any valid frame
@@ -18,6 +19,7 @@
 //! zero, and one that its owner gives up to be reused. What was acknowledged is never silently cut
 //! off: it is there, or the start is refused.
 
+mod check;
 mod contents;
 mod create;
 mod draft;
@@ -48,6 +50,7 @@ mod verify;
 mod writer;
 mod zeros;
 
+pub use check::{Damage, FileCheck};
 pub use contents::FileContents;
 pub use create::create;
 pub use draft::{Body, Draft};

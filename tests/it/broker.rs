@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use ledgerq::{
     broker::{
-        Answer, Effect, Event, Held, Owner, Receipts, Request, StartError, Waiter, owner,
+        Answer, Effect, Event, Held, Owner, Receipts, Request, StartError, Waiter, owner, scrub,
         start::{self, Settings},
         upkeep,
     },
@@ -72,6 +72,7 @@ pub(crate) fn small_settings() -> Settings {
                 checkpoint_bytes: 3 * SEGMENT_BYTES_MIN / 2,
                 compaction_bytes_per_s: u64::MAX,
             },
+            scrub: scrub::Settings::OFF,
         },
         accept_clock: false,
     }
@@ -151,6 +152,8 @@ pub(crate) struct SimBroker {
     /// How often no segment could be prepared.
     no_space_count: u64,
     report: RecoveryReport,
+    /// Damage that the scrub has told of.
+    scrubbed: Vec<scrub::Scrubbed>,
     /// What is to run only when told, and what of it has not run yet.
     held_back: Option<HeldBack>,
     _directory: Directory,
@@ -181,6 +184,7 @@ impl SimBroker {
             failure: None,
             no_space_count: 0,
             report: started.report,
+            scrubbed: Vec::new(),
             held_back: None,
             _directory: started.directory,
         };
@@ -207,6 +211,10 @@ impl SimBroker {
 
     pub(crate) fn report(&self) -> &RecoveryReport {
         &self.report
+    }
+
+    pub(crate) fn take_scrubbed(&mut self) -> Vec<scrub::Scrubbed> {
+        std::mem::take(&mut self.scrubbed)
     }
 
     pub(crate) fn failure(&self) -> Option<&LogError> {
@@ -363,6 +371,11 @@ impl SimBroker {
                 let outcome = task.run(&self.disk);
                 self.owner.step(now, Event::Compacted(outcome));
             }
+            Effect::Scrub(task) => {
+                let outcome = task.run(&self.disk);
+                self.owner.step(now, Event::Scrubbed(outcome));
+            }
+            Effect::ScrubFound(scrubbed) => self.scrubbed.push(scrubbed),
             Effect::Unlink(unlink) => unlink.run(&self.disk),
             Effect::Reserve(task) => {
                 let outcome = task.run(&self.disk);
@@ -447,6 +460,7 @@ fn is_background(effect: &Effect<Client>) -> bool {
             | Effect::Seal(_)
             | Effect::Checkpoint(_)
             | Effect::Compact(_)
+            | Effect::Scrub(_)
             | Effect::Unlink(_)
     )
 }

@@ -42,6 +42,8 @@ mod repair;
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.
 mod script;
+/// What is read again in the background, and what is told of it.
+mod scrub;
 /// What the soak judges by.
 mod soak;
 /// Who is served when time leaps.

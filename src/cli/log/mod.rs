@@ -19,7 +19,7 @@ pub(super) use record::Object;
 
 use super::{Exit, Failure, Output};
 use crate::{
-    broker::{owner, start, upkeep},
+    broker::{owner, scrub, start, upkeep},
     config::DATA_DIR_DEFAULT,
     disk::{Access, Disk, ReadOnly, RealDisk},
     log::{FileId, Position, SEGMENT_BYTES_DEFAULT, SEGMENTS_DIR},
@@ -97,6 +97,7 @@ pub(super) fn offline_settings() -> start::Settings {
         owner: owner::Settings {
             idle_sync_after: Millis::ZERO,
             upkeep: upkeep::Settings { checkpoint_bytes: u64::MAX, compaction_bytes_per_s: 0 },
+            scrub: scrub::Settings::OFF,
         },
         accept_clock: false,
     }

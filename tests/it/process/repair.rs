@@ -189,3 +189,33 @@ fn a_directory_in_use_is_not_repaired() {
     assert!(!new.exists(), "nothing is made");
     assert_eq!(server.terminate().code, 0);
 }
+
+#[test]
+fn a_scrub_tells_what_was_damaged_under_a_broker() {
+    let outside = directory();
+    let data = outside.path().join("data");
+    let server = Serve::on(&data).set("--tail-cache-bytes", "0").serving();
+    run(&server, ["queue", "create", "jobs"]).success();
+    let large = "y".repeat(12_000);
+    for body in ["first", &large, &large, &large, &large, &large, &large, &large] {
+        run(&server, ["send", "jobs", body]).success();
+    }
+    assert!(run(&server, ["scrub"]).success().contains("nothing found"));
+    let (segment, frame) = frame_of(&data, "first");
+    let bytes = fs::read(&segment).expect("it can be read");
+    let at = bytes[frame..].windows(5).position(|part| part == b"first").expect("it is there");
+    let file = fs::OpenOptions::new().write(true).open(&segment).expect("it is there");
+    std::os::unix::fs::FileExt::write_at(&file, b"F", (frame + at) as u64).expect("a write");
+
+    let scrubbed = run(&server, ["scrub", "--json"]);
+    assert_eq!(scrubbed.code, 5, "{}", scrubbed.stderr);
+    let scrub = &objects_of(&scrubbed.stdout)[0];
+    assert_eq!((&scrub["found_count"], &scrub["damaged_message_count"]), (&1.into(), &1.into()));
+    let told = server.line("DAMAGE ON THE DISK, found by the scrub");
+    assert!(told.to_string().contains("message_id"), "{told}");
+    let status = run(&server, ["status", "--json"]).objects();
+    assert_eq!(status[0]["scrub"]["passes_count"], 2);
+    let peeked = run(&server, ["peek", "jobs", "--max", "1", "--json"]);
+    assert!(peeked.stdout.contains("\"damaged\""), "it is told at a look: {}", peeked.stdout);
+    assert_eq!(server.terminate().code, 0);
+}
