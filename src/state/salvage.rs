@@ -257,3 +257,101 @@ impl Salvage {
         state.message_came_in(id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        state::Settings,
+        types::{Nonce, Timestamp},
+    };
+
+    const LATER: Timestamp = Timestamp::from_millis(90_000);
+
+    fn name(name: &str) -> QueueName {
+        QueueName::parse(name).expect("a good name")
+    }
+
+    fn created(id: u64, queue: &str) -> Record {
+        let (queue, name) = (QueueId::new(id), name(queue));
+        Record::QueueCreated { queue, name, settings: QueueSettings::default() }
+    }
+
+    fn sent(queue: u64, seq: u64) -> Record {
+        let (queue, seq) = (QueueId::new(queue), Seq::new(seq));
+        Record::MessageSent(Sending::plain(queue, seq, Timestamp::ZERO, 1))
+    }
+
+    fn leased(queue: u64, seq: u64) -> Record {
+        let (queue, seq, nonce) = (QueueId::new(queue), Seq::new(seq), Nonce::new(7));
+        Record::MessageLeased { queue, seq, nonce, until: LATER }
+    }
+
+    /// What these records, the first at LSN 1, lead to, and how many were passed over.
+    fn salvaged(records: &[Record]) -> (Salvage, u64) {
+        let settings = Settings { in_flight_max: 100, deduplication_ids_max: 100 };
+        let mut salvage = Salvage::new(State::new(settings), BTreeMap::new());
+        let lsns = (1..).map(Lsn::new);
+        let passed_over = records.iter().zip(lsns).map(|(it, lsn)| salvage.apply(it, lsn)).sum();
+        salvage.state().check_all();
+        (salvage, passed_over)
+    }
+
+    fn seqs(salvage: &Salvage) -> Vec<(u64, u64)> {
+        salvage.messages().into_iter().map(|(seq, queue)| (seq.get(), queue.get())).collect()
+    }
+
+    #[test]
+    fn a_lease_proves_that_its_message_was_there_and_ready() {
+        // The message is not the first of its queue, and was moved there by a record that is lost.
+        let records =
+            [created(1, "a"), created(2, "b"), sent(1, 1), sent(1, 2), leased(2, 2), leased(1, 9)];
+        let (salvage, passed_over) = salvaged(&records);
+        assert_eq!(seqs(&salvage), [(1, 1), (2, 2)]);
+        assert_eq!(passed_over, 1, "message 9 is not there");
+        let view = salvage.state().queue(&name("b")).expect("it is there");
+        assert_eq!((view.counts.ready, view.counts.in_flight), (0, 1));
+    }
+
+    #[test]
+    fn a_delete_counts_wherever_its_message_is_and_in_whatever_state() {
+        let queue = QueueId::new(1);
+        let deleted = |seq| Record::MessageDeleted { queue, seq: Seq::new(seq) };
+        let records = [created(1, "a"), sent(1, 1), sent(1, 2), sent(1, 3), deleted(2), deleted(8)];
+        let (salvage, passed_over) = salvaged(&records);
+        assert_eq!(seqs(&salvage), [(1, 1), (3, 1)]);
+        assert_eq!(passed_over, 1);
+    }
+
+    #[test]
+    fn a_name_that_is_given_again_proves_that_its_queue_was_deleted() {
+        let (salvage, passed_over) =
+            salvaged(&[created(1, "a"), sent(1, 1), created(2, "a"), sent(2, 2)]);
+        assert_eq!(seqs(&salvage), [(2, 2)]);
+        assert_eq!(passed_over, 0);
+        let (_, made) = salvage.finish();
+        assert!(made.is_empty());
+    }
+
+    #[test]
+    fn a_queue_whose_record_is_lost_is_made_and_one_that_was_deleted_is_not() {
+        let deleted = Record::QueueDeleted { queue: QueueId::new(1) };
+        let records = [created(1, "salvaged-5"), sent(5, 4), deleted, sent(1, 5)];
+        let (salvage, passed_over) = salvaged(&records);
+        assert_eq!(seqs(&salvage), [(4, 5)]);
+        assert_eq!(passed_over, 1);
+        assert_eq!(salvage.state().next_seq(), Seq::new(6), "no number is given again");
+        let (_, made) = salvage.finish();
+        assert_eq!(made, [name("salvaged-5-1")]);
+    }
+
+    #[test]
+    fn of_a_transact_each_record_counts() {
+        let queue = QueueId::new(1);
+        let deleted = Record::MessageDeleted { queue, seq: Seq::new(7) };
+        let transacted = Record::Transacted { records: vec![deleted, sent(1, 9)] };
+        let (salvage, passed_over) = salvaged(&[created(1, "a"), transacted]);
+        assert_eq!(seqs(&salvage), [(9, 1)]);
+        assert_eq!(passed_over, 1);
+    }
+}
