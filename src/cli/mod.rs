@@ -102,8 +102,8 @@ enum Command {
     Checkpoint,
     /// Copy the live messages out of files that are mostly dead now, and wait until it is done
     Compact,
-    /// Read everything on the broker's disk again, and wait until that is done; ends with 5 if some of
-    /// it is not as it was written
+    /// Read everything on the broker's disk again, and wait until that is done; ends with 5 if some
+    /// of it is not as it was written
     Scrub,
     /// Copy the broker's files while it serves
     #[command(after_help = backup::EXAMPLES)]

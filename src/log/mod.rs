@@ -9,9 +9,10 @@
 //! * `writer`, `jobs`: [`Writer`] plans, its jobs write; neither has a thread;
 //! * `scan`, `judge`: pure functions over a segment's bytes: the frames, and what comes after them;
 //! * `create`, `recover`, `replay`: a new log; a start, of all or behind a [`Position`];
-//! * `stored`, `output`: a sealed file, read back; an output, made; `check`: a sealed file, compared
-//!   with its checksums;
-//! * `verify`, `inspection`: an inspection that changes nothing; `salvage`: what is left of a log.
+//! * `stored`, `output`: a sealed file, read back; an output, made;
+//! * `check`: a sealed file, compared with its checksums;
+//! * `verify`, `inspection`: an inspection that changes nothing;
+//! * `salvage`: what is left of a log.
 //!
 //! **Invariants.** A frame is written only once the one before is durable, so any valid frame
 //! proves all before it. Segments are all zero before they are used, so zero means "never
