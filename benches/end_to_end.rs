@@ -19,7 +19,7 @@ use std::{
 
 use ledgerq::{
     api::Gate,
-    broker::{Broker, mailbox::Limits, owner, start, upkeep},
+    broker::{Broker, mailbox::Limits, owner, scrub, start, upkeep},
     clock::SystemClock,
     disk::{Disk, RealDisk, write_all_at},
     entropy::SystemEntropy,
@@ -191,6 +191,7 @@ async fn serve_broker(directory: &Path) -> SocketAddr {
         owner: owner::Settings {
             idle_sync_after: Millis::new(20),
             upkeep: upkeep::Settings::default(),
+            scrub: scrub::Settings::OFF,
         },
         accept_clock: false,
     };

@@ -23,7 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use ledgerq::{
-    broker::{Broker, Fate, Handle, mailbox::Limits, owner, start, upkeep},
+    broker::{Broker, Fate, Handle, mailbox::Limits, owner, scrub, start, upkeep},
     clock::{Stopwatch, SystemClock},
     disk::RealDisk,
     entropy::SystemEntropy,
@@ -174,6 +174,7 @@ fn start_broker(directory: &Path) -> Broker {
         owner: owner::Settings {
             idle_sync_after: Millis::new(20),
             upkeep: upkeep::Settings::default(),
+            scrub: scrub::Settings::OFF,
         },
         accept_clock: false,
     };

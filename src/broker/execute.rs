@@ -77,6 +77,7 @@ impl<W: Waiter> Owner<W> {
             | Command::GetStatus
             | Command::Checkpoint
             | Command::Compact
+            | Command::Scrub
             | Command::BeginBackup { .. }
             | Command::EndBackup { .. } => 0,
             Command::CreateQueue { queue, settings } | Command::UpdateQueue { queue, settings } => {
@@ -184,6 +185,7 @@ impl<W: Waiter> Owner<W> {
             }
             Command::CancelMove { task } => self.cancel_move(task),
             Command::EndBackup { backup } => self.end_backup(backup),
+            Command::Scrub => Ok(self.ask_scrub()),
             Command::GetStatus => Ok(Reply::Status(Box::new(self.status()))),
             Command::Receive { .. }
             | Command::Browse(_)

@@ -19,7 +19,8 @@ use crate::{
         Attribute, BackupId, BackupPlan, Browse, Browsed, CancelOutcome, CheckpointStatus, Command,
         DeleteMode, DeleteOutcome, Envelope, LeaseRef, Leased, Lineage, MessageId, Millis,
         MoveSpec, MoveTaskView, Payload, QueueName, QueueView, ReceiveOptions, Rejection, Reply,
-        SendEntry, Sent, Seq, SettingsPatch, Status, Step, StepOutcome, TaskId, Timestamp,
+        ScrubStatus, SendEntry, Sent, Seq, SettingsPatch, Status, Step, StepOutcome, TaskId,
+        Timestamp,
     },
 };
 
@@ -298,6 +299,14 @@ impl Handle {
         match self.ask(Command::Compact).await? {
             Reply::Compacted { copied_count } => Ok(copied_count),
             other => unreachable!("a compaction was answered with {other:?}"),
+        }
+    }
+
+    /// Begins a pass of the scrub, unless one is under way; how it is.
+    pub async fn scrub(&self) -> Result<ScrubStatus, Rejection> {
+        match self.ask(Command::Scrub).await? {
+            Reply::Scrubbing(status) => Ok(*status),
+            other => unreachable!("a scrub was answered with {other:?}"),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use crate::{
-    store::{BodyRef, CheckpointOutcome, CompactionError, CompactionOutcome},
+    store::{BodyRef, CheckpointOutcome, CompactionError, CompactionOutcome, ScrubOutcome},
     types::{Command, Rejection, Reply},
 };
 
@@ -35,6 +35,8 @@ pub enum Event<W> {
     Checkpointed(io::Result<CheckpointOutcome>),
     /// The compaction's task that was handed out has run.
     Compacted(Result<CompactionOutcome, CompactionError>),
+    /// The scrub's task that was handed out has run.
+    Scrubbed(ScrubOutcome),
     /// The reserve's task that was handed out has run: how many bytes are held back.
     Reserved(io::Result<u64>),
     /// Time may have passed.

@@ -2,9 +2,11 @@
 //!
 //! Read in this order: [`Handle`] is what the api calls; [`mailbox`] bounds what is under way;
 //! [`owner`] is the machine that holds the state, with its parts `batch`, `parked` and `execute`;
-//! `upkeep` says when checkpoints are due, `compactor` and `reserve` do what their names say;
+//! `upkeep` says when checkpoints are due, `compactor` and `reserve` do what their names say,
+//! as does `scrub`;
 //! [`start`](mod@start) recovers one and `run` gives it threads; [`examine`] and [`audit`](audit())
-//! go through a start without being one;
+//! go through a start without being one; `repair` salvages what a start refuses; [`Looker`] answers
+//! without changing anything;
 //! [`receipt`] seals leases into receipt handles and opens them.
 
 mod audit;
@@ -14,6 +16,7 @@ mod compactor;
 pub mod digest;
 mod execute;
 mod handle;
+mod look;
 pub mod mailbox;
 mod message;
 mod mover;
@@ -22,19 +25,25 @@ mod parked;
 pub mod receipt;
 mod receive;
 mod recover;
+mod repair;
 mod reserve;
 mod run;
+pub mod scrub;
 pub mod start;
 mod status;
 pub mod upkeep;
 
 pub use audit::{Audit, audit};
 pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};
+pub use look::Looker;
 pub use message::{Answer, Event, Held, Request, Waiter};
 pub use mover::MoveRead;
 pub use owner::{Effect, Owner};
 pub use receipt::Receipts;
 pub use recover::{Examined, examine};
+pub use repair::{
+    BaseUsed, Loss, Lost, LostRecords, QueueKept, Remains, RepairError, RepairReport, survey,
+};
 pub use run::{Broker, Fate};
 pub use start::{StartError, Started, start};
 

@@ -25,13 +25,16 @@ use super::{
     mover::{MoveRead, Mover},
     parked::Parked,
     reserve::Reserve,
+    scrub::{self, Scrub, Scrubbed},
     upkeep::{self, Upkeep},
 };
 use crate::{
     entropy::Entropy,
     log::{Appended, LogError, PrepareJob, SealJob, SyncReport, WriteJob, Writer},
     state::State,
-    store::{CheckpointTask, CompactionError, CompactionTask, ReserveTask, Store, Unlink},
+    store::{
+        CheckpointTask, CompactionError, CompactionTask, ReserveTask, ScrubTask, Store, Unlink,
+    },
     types::{Lsn, Millis, QueueId, Record, RecoveryStatus, Rejection, Reply, Seq, Timestamp},
 };
 
@@ -48,6 +51,8 @@ pub struct Settings {
     pub idle_sync_after: Millis,
     /// What upkeep is set to.
     pub upkeep: upkeep::Settings,
+    /// What the scrub is set to.
+    pub scrub: scrub::Settings,
 }
 
 /// What is to be done outside. Every job's outcome comes back as an [`Event`].
@@ -69,6 +74,8 @@ pub enum Effect<W> {
     Compact(CompactionTask),
     /// Take files away in the background.
     Unlink(Unlink),
+    /// Run the task in the background. Then [`Event::Scrubbed`].
+    Scrub(ScrubTask),
     /// Run the task in the background. Then [`Event::Reserved`].
     Reserve(ReserveTask),
     /// The reserve for a full disk could not be made; it is tried again later.
@@ -77,6 +84,8 @@ pub enum Effect<W> {
     CheckpointFailed(io::Error),
     /// A compaction could not be done: everything stays where it is.
     CompactionFailed(CompactionError),
+    /// The scrub has found damage.
+    ScrubFound(Scrubbed),
     /// A write is durable.
     Synced(SyncReport),
     /// A segment could not be prepared; sends are refused until it can.
@@ -120,6 +129,7 @@ pub struct Owner<W> {
     /// How far each move task is.
     pub(super) mover: Mover,
     pub(super) upkeep: Upkeep<W>,
+    pub(super) scrub: Scrub,
     pub(super) backups: Backups<W>,
     pub(super) checkpoint_failed: Option<io::Error>,
     pub(super) compaction_failed: Option<CompactionError>,
@@ -173,6 +183,7 @@ impl<W: Waiter> Owner<W> {
             garbage_left: false,
             mover: Mover::default(),
             upkeep: Upkeep::new(settings.upkeep),
+            scrub: Scrub::new(settings.scrub),
             backups: Backups::default(),
             checkpoint_failed: None,
             compaction_failed: None,
@@ -185,6 +196,7 @@ impl<W: Waiter> Owner<W> {
     /// The first frame after a start: it puts the broker's time on record, holds or releases
     /// retention, and must be durable before anything is served.
     pub fn begin(&mut self, now: Timestamp, hold: Option<Record>) {
+        self.scrub.started(now);
         // Retention is held at the last time that is not in doubt: by the doubtful time, what it
         // is to protect would have expired.
         let is_held = hold == Some(Record::RetentionHeld);
@@ -227,6 +239,7 @@ impl<W: Waiter> Owner<W> {
             }
             Event::Checkpointed(outcome) => self.checkpoint_went_on(now, outcome),
             Event::Compacted(outcome) => self.compaction_went_on(now, outcome),
+            Event::Scrubbed(outcome) => self.scrub_went_on(now, outcome),
             Event::Reserved(outcome) => self.reserved(now, outcome),
             Event::Woken => {}
             Event::Drain => self.mode = self.mode.max(Mode::Draining),
@@ -250,6 +263,7 @@ impl<W: Waiter> Owner<W> {
         self.hand_out(effects);
         self.background_jobs(now, effects);
         self.go_on_with_upkeep(now, effects);
+        self.go_on_with_scrub(now, effects);
         self.go_on_with_reserve(now, effects);
         self.hand_out(effects);
         self.garbage_left = self.state.collect_garbage();
@@ -275,6 +289,7 @@ impl<W: Waiter> Owner<W> {
             prepare,
             self.next_move(),
             self.next_upkeep(),
+            self.next_scrub(),
         ];
         if self.garbage_left {
             return Some(Timestamp::ZERO);
@@ -380,6 +395,7 @@ impl<W: Waiter> Owner<W> {
         effects.extend(self.seal_failed.take().map(Effect::Unsealed));
         effects.extend(self.checkpoint_failed.take().map(Effect::CheckpointFailed));
         effects.extend(self.compaction_failed.take().map(Effect::CompactionFailed));
+        effects.extend(self.scrub.take_found().into_iter().map(Effect::ScrubFound));
         effects.extend(self.reserve_failed.take().map(Effect::ReserveFailed));
     }
 

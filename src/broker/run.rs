@@ -11,15 +11,15 @@ use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
 use super::{
-    Answer, Effect, Event, Handle, Held, MoveRead, Owner, Receipts, Request,
+    Answer, Effect, Event, Handle, Held, Looker, MoveRead, Owner, Receipts, Request,
     mailbox::{Caller, Limits, Mailbox},
     start::{Started, timed},
 };
 use crate::{
     clock::{BrokerClock, Stopwatch},
     disk::Disk,
-    log::{LogError, PrepareJob, SealJob, WriteJob},
-    store::{CheckpointTask, CompactionTask, Directory, ReserveTask, Unlink},
+    log::{Damage, LogError, PrepareJob, SealJob, WriteJob},
+    store::{CheckpointTask, CompactionTask, Directory, ReserveTask, ScrubTask, Unlink},
     types::Rejection,
 };
 
@@ -60,6 +60,7 @@ enum Background {
 enum Maintenance {
     Checkpoint(CheckpointTask),
     Compact(CompactionTask),
+    Scrub(ScrubTask),
     Unlink(Unlink),
     Reserve(ReserveTask),
 }
@@ -87,6 +88,42 @@ impl Broker {
         let (fate, fate_out) = watch::channel(Fate::Serving);
         let owner = OwnerThread { owner, clock, writes, background, maintenance, fate, directory };
         spawn("owner", move || owner.run(&events_out))?;
+        Ok(Self { handle, events, fate: fate_out })
+    }
+
+    /// Starts the thread of a broker that is only looked at. `keeps` is let go of at its end.
+    pub fn look(
+        looker: Looker,
+        limits: Limits,
+        keeps: Box<dyn Send + Sync>,
+    ) -> std::io::Result<Self> {
+        let (mailbox, events_out) = Mailbox::new(limits);
+        let events = mailbox.events();
+        let receipts = Receipts::new(&looker.identity().receipt_key);
+        let handle = Handle::new(mailbox, receipts, looker.identity().lineage);
+        let (fate, fate_out) = watch::channel(Fate::Serving);
+        spawn("owner", move || {
+            for event in &events_out {
+                match event {
+                    Event::Request(Request { command, waiter: Some(waiter) }) => {
+                        waiter.tell(looker.answer(command));
+                    }
+                    Event::Drain => break,
+                    Event::Request(Request { waiter: None, .. })
+                    | Event::Written(_)
+                    | Event::Prepared(_)
+                    | Event::Sealed(_)
+                    | Event::Checkpointed(_)
+                    | Event::Compacted(_)
+                    | Event::Scrubbed(_)
+                    | Event::Reserved(_)
+                    | Event::Woken => {}
+                }
+            }
+            refuse_rest(&events_out);
+            drop(keeps);
+            fate.send_replace(Fate::Drained);
+        })?;
         Ok(Self { handle, events, fate: fate_out })
     }
 
@@ -210,6 +247,7 @@ impl OwnerThread {
             Effect::Checkpoint(task) => {
                 self.hand_to(&self.maintenance, Maintenance::Checkpoint(task));
             }
+            Effect::Scrub(task) => self.hand_to(&self.maintenance, Maintenance::Scrub(task)),
             Effect::Compact(task) => self.hand_to(&self.maintenance, Maintenance::Compact(task)),
             Effect::Unlink(unlink) => self.hand_to(&self.maintenance, Maintenance::Unlink(unlink)),
             Effect::Reserve(task) => self.hand_to(&self.maintenance, Maintenance::Reserve(task)),
@@ -218,6 +256,12 @@ impl OwnerThread {
             }
             Effect::CheckpointFailed(cause) => {
                 warn!(%cause, "cannot take a checkpoint; it is tried again later");
+            }
+            Effect::ScrubFound(scrubbed) => {
+                let message_id = scrubbed.message_id(self.directory.identity().lineage);
+                let message_id = message_id.map(|id| id.to_string());
+                let Damage { path, offset, found } = scrubbed.damage;
+                warn!(path, offset, found, message_id, "DAMAGE ON THE DISK, found by the scrub");
             }
             Effect::CompactionFailed(cause) => {
                 warn!(cause = %chain(&cause), "cannot compact; nothing was changed");
@@ -323,6 +367,7 @@ fn maintain(
     for task in tasks {
         let event = match task {
             Maintenance::Checkpoint(task) => Event::Checkpointed(task.run(disk)),
+            Maintenance::Scrub(task) => Event::Scrubbed(task.run(disk)),
             Maintenance::Compact(task) => Event::Compacted(task.run(disk)),
             Maintenance::Reserve(task) => Event::Reserved(task.run(disk)),
             Maintenance::Unlink(unlink) => {
@@ -352,7 +397,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
     use crate::{
-        broker::{owner, start, start::Settings, upkeep},
+        broker::{owner, scrub, start, start::Settings, upkeep},
         clock::SystemClock,
         disk::SimDisk,
         entropy::SeededEntropy,
@@ -372,6 +417,7 @@ mod tests {
             owner: owner::Settings {
                 idle_sync_after: Millis::new(20),
                 upkeep: upkeep::Settings::default(),
+                scrub: scrub::Settings::OFF,
             },
             accept_clock: false,
         };

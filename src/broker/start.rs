@@ -188,6 +188,10 @@ fn run_until_durable<W: Waiter>(
                     let outcome = task.run(&**directory.disk());
                     owner.step(now, Event::Compacted(outcome));
                 }
+                Effect::Scrub(task) => {
+                    let outcome = task.run(&**directory.disk());
+                    owner.step(now, Event::Scrubbed(outcome));
+                }
                 Effect::Unlink(unlink) => unlink.run(&**directory.disk()),
                 Effect::Reserve(task) => {
                     let outcome = task.run(&**directory.disk());
@@ -206,6 +210,7 @@ fn run_until_durable<W: Waiter>(
                     tracing::warn!(%cause, "cannot take a checkpoint; it is tried again later");
                 }
                 Effect::CompactionFailed(_)
+                | Effect::ScrubFound(_)
                 | Effect::ReserveFailed(_)
                 | Effect::Unsealed(_)
                 | Effect::Release(_)

@@ -26,6 +26,7 @@ impl<W: Waiter> Owner<W> {
             checkpoints_failed,
             backups_under_way: self.backups_count() as u64,
             compaction: self.compaction_status(),
+            scrub: self.scrub_status(),
             recovery: self.upkeep.recovery,
         }
     }

@@ -102,6 +102,9 @@ enum Command {
     Checkpoint,
     /// Copy the live messages out of files that are mostly dead now, and wait until it is done
     Compact,
+    /// Read everything on the broker's disk again, and wait until that is done; ends with 5 if some
+    /// of it is not as it was written
+    Scrub,
     /// Copy the broker's files while it serves
     #[command(after_help = backup::EXAMPLES)]
     Backup(backup::BackupArgs),
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Status => with_server(&cli.global, status::run),
         Command::Checkpoint => with_server(&cli.global, status::checkpoint),
         Command::Compact => with_server(&cli.global, status::compact),
+        Command::Scrub => with_server(&cli.global, status::scrub_now),
         Command::Backup(args) => with_server(&cli.global, |to| backup::run(args, to)),
         Command::Restore(args) => restore::run(&args, &mut Output::stdout(cli.global.json)),
         Command::Clock(command) => with_server(&cli.global, |to| clock::run(command, to)),

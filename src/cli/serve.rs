@@ -33,6 +33,10 @@ pub(super) struct ServeArgs {
     /// loopback addresses, and not with data that anybody needs
     #[arg(long)]
     test_clock: bool,
+    /// Only show what is in the data directory, and change nothing: queues, peek, status. Requests
+    /// that would change something, receives among them, are refused
+    #[arg(long, conflicts_with_all = ["accept_clock", "test_clock"])]
+    read_only: bool,
     #[command(flatten)]
     settings: Layer,
 }
@@ -64,11 +68,12 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
         let address = listener.local_addr().map_err(|e| Failure::start(Exit::CannotStart, &e))?;
         let data_dir = config.data_dir.display();
         tracing::info!(%address, %data_dir, tls = tls.is_some(), "listening");
-        let clock = start::Clocks {
+        let clocks = start::Clocks {
             accept_jump: args.accept_clock,
             test: args.test_clock.then(|| Arc::new(TestClock::default())),
         };
-        start::serve(&config, clock, listener, tls, signals).await
+        let mode = if args.read_only { start::Mode::Looks } else { start::Mode::Serves(clocks) };
+        start::serve(&config, mode, listener, tls, signals).await
     })
 }
 

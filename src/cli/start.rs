@@ -6,13 +6,13 @@ use tokio::net::TcpListener;
 use tonic::transport::Identity;
 use tracing::{error, info, warn};
 
-use super::{Exit, Failure, signals::Signals};
+use super::{Exit, Failure, log::Place, signals::Signals};
 use crate::{
     api::Gate,
     broker::{
-        Broker, Fate, StartError, Started,
+        Broker, Fate, Looker, StartError, Started,
         mailbox::{Caller, Limits},
-        owner, start, upkeep,
+        owner, scrub, start, upkeep,
     },
     clock::{Clock, Stopwatch, SystemClock, TestClock},
     config::Config,
@@ -32,11 +32,19 @@ pub(super) struct Clocks {
     pub(super) test: Option<Arc<TestClock>>,
 }
 
+/// What a start is for.
+pub(super) enum Mode {
+    /// To serve.
+    Serves(Clocks),
+    /// To show what is there, and to change nothing.
+    Looks,
+}
+
 /// Recovers the broker in `config.data_dir` and serves it on `listener` until a signal, or until
 /// the disk fails.
 pub(super) async fn serve(
     config: &Config,
-    clocks: Clocks,
+    mode: Mode,
     listener: TcpListener,
     tls: Option<Identity>,
     signals: Signals,
@@ -44,20 +52,29 @@ pub(super) async fn serve(
     let gate = Gate::new();
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let drain_max = millis(config.drain_timeout.get());
-    if clocks.test.is_some() {
+    let test_clock = match &mode {
+        Mode::Serves(clocks) => clocks.test.clone(),
+        Mode::Looks => None,
+    };
+    if test_clock.is_some() {
         warn!(
             "THE CLOCK IS A TEST CLOCK: every client can let time pass, and what was logged with \
              a later time keeps it; not for data that anybody needs"
         );
     }
-    let settings = server::Settings { tls, drain_max, test_clock: clocks.test.clone() };
+    let settings = server::Settings { tls, drain_max, test_clock };
     // Whoever drops `end` ends the server as well.
     let serving = server::serve(listener, gate.clone(), settings, async { drop(ended.await) });
     let serving = tokio::spawn(serving);
     let signal = signals.first();
     tokio::pin!(signal);
 
-    let recovery = recover(config, clocks, gate.clone());
+    let recovery = async {
+        match mode {
+            Mode::Serves(clocks) => recover(config, clocks, gate.clone()).await,
+            Mode::Looks => look(config, gate.clone()).await,
+        }
+    };
     let broker = tokio::select! {
         recovered = recovery => recovered?,
         // Nothing was served yet: the process can end wherever the recovery is.
@@ -93,26 +110,54 @@ pub(super) async fn serve(
     Ok(())
 }
 
+/// Goes through a start without changing anything.
+async fn look(config: &Config, gate: Gate) -> Result<Broker, Failure> {
+    let place = Place { data_dir: config.data_dir.clone() };
+    let settings = settings(config, false);
+    let limits = limits(config);
+    let opened = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
+        let readable = place.open()?;
+        let mut bar = telemetry::Progress::new("reading the log");
+        let mut progress = |at| tell(&gate, &mut bar, at);
+        let looker = Looker::open(&settings, &readable.disk, &mut progress);
+        let looker = looker.map_err(|error| failure(error, &place.data_dir))?;
+        bar.finish();
+        warn!(last_lsn = %looker.last_lsn(), "READ-ONLY: nothing is changed, and time stands still");
+        Ok((looker, readable.lock))
+    });
+    let opened = opened.await.map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+    let (looker, lock) = opened?;
+    let broker = Broker::look(looker, limits, Box::new(lock));
+    broker.map_err(|error| Failure::start(Exit::CannotStart, &error))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        requests_max: config.requests_max,
+        polls_max: config.polls_max,
+        bytes_max: config.requests_bytes_max,
+    }
+}
+
+/// How far a start is, for whoever waits and whoever watches.
+fn tell(gate: &Gate, bar: &mut telemetry::Progress, at: start::Progress) {
+    let start::Progress { step, done, total } = at;
+    gate.recovering(format!("{step}: {done} of {total} files"));
+    bar.step_to(step);
+    bar.report(done as u64, total as u64);
+}
+
 async fn recover(config: &Config, clocks: Clocks, gate: Gate) -> Result<Broker, Failure> {
     let disk = RealDisk::new(&config.data_dir)
         .map_err(|error| Failure::start(Exit::CannotStart, &error))?;
     warn_of_medium(&disk);
     let settings = settings(config, clocks.accept_jump);
-    let limits = Limits {
-        requests_max: config.requests_max,
-        polls_max: config.polls_max,
-        bytes_max: config.requests_bytes_max,
-    };
+    let limits = limits(config);
     let data_dir = config.data_dir.clone();
     let recovered = tokio::task::spawn_blocking(move || {
         let watch = Stopwatch::start();
         let mut bar = telemetry::Progress::new("reading the log");
-        let mut progress = |at: start::Progress| {
-            let start::Progress { step, done, total } = at;
-            gate.recovering(format!("{step}: {done} of {total} files"));
-            bar.step_to(step);
-            bar.report(done as u64, total as u64);
-        };
+        let mut progress = |at| tell(&gate, &mut bar, at);
         let clock: Arc<dyn Clock> = match clocks.test {
             Some(clock) => clock,
             None => Arc::new(SystemClock),
@@ -145,6 +190,10 @@ fn settings(config: &Config, accept_clock: bool) -> start::Settings {
             upkeep: upkeep::Settings {
                 checkpoint_bytes: config.checkpoint_bytes,
                 compaction_bytes_per_s: config.compaction_bytes_per_s,
+            },
+            scrub: scrub::Settings {
+                bytes_per_s: config.scrub_bytes_per_s,
+                interval: config.scrub_interval,
             },
         },
         accept_clock,

@@ -1,16 +1,23 @@
-//! `ledgerq status`, `ledgerq checkpoint` and `ledgerq compact`: how the broker is, and maintenance
+//! `ledgerq status`, `checkpoint`, `compact` and `scrub`: how the broker is, and maintenance
 //! now that it does by itself when due.
 
 use bytesize::ByteSize;
 
 use super::{
-    Failure, Session,
+    Exit, Failure, Session,
     output::{counted, rfc3339},
-    view::{CheckpointObject, StatusObject},
+    view::{CheckpointObject, ScrubObject, StatusObject},
 };
-use crate::types::{
-    CheckpointStatus, CompactionStatus, FilesStatus, Lsn, Millis, RecoveryStatus, Status, Timestamp,
+use crate::{
+    telemetry::Progress,
+    types::{
+        CheckpointStatus, CompactionStatus, FilesStatus, Lsn, Millis, RecoveryStatus, ScrubStatus,
+        Status, Timestamp,
+    },
 };
+
+/// How often it is asked how far a pass of the scrub is.
+const SCRUB_POLL: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// A line of the table: what, and its figure.
 type Row = [String; 2];
@@ -52,6 +59,38 @@ pub(super) async fn compact(mut to: Session) -> Result<(), Failure> {
     Ok(to.out.flush()?)
 }
 
+/// Scrubs, and waits for the end of the pass.
+pub(super) async fn scrub_now(mut to: Session) -> Result<(), Failure> {
+    let begun = to.client.scrub().await?;
+    let mut bar = Progress::new("reading what is on the disk");
+    let scrub = loop {
+        let scrub = to.client.status().await?.scrub;
+        let left = scrub.targets_left_count;
+        bar.report(scrub.targets_count.saturating_sub(left), scrub.targets_count);
+        if scrub.passes_count > begun.passes_count {
+            break scrub;
+        }
+        if scrub.passes_count < begun.passes_count {
+            let line = "the broker was started again, and the pass did not end";
+            return Err(Failure::new(Exit::Refused, line));
+        }
+        tokio::time::sleep(SCRUB_POLL).await;
+    };
+    bar.finish();
+    if to.out.is_json() {
+        to.out.object(&ScrubObject::new(&scrub))?;
+    } else {
+        let files = counted(scrub.targets_count, "file", "files");
+        to.out.line(&format!("read {} in {files}: {}", size(scrub.bytes), found(&scrub)))?;
+    }
+    to.out.flush()?;
+    if scrub.found_count == 0 {
+        return Ok(());
+    }
+    let line = "the disk has damaged data: the broker's log names the places; look at the disk";
+    Err(Failure::new(Exit::Corrupt, line))
+}
+
 fn rows(status: &Status) -> Vec<Row> {
     let row = |what: &str, figure: String| [what.to_owned(), figure];
     let mut rows = vec![
@@ -78,6 +117,7 @@ fn rows(status: &Status) -> Vec<Row> {
         rows.push(row("backups", format!("{} under way", status.backups_under_way)));
     }
     rows.push(row("compaction", compaction(&status.compaction)));
+    rows.push(row("scrub", scrub(&status.scrub, status.now)));
     rows.extend(recovery(&status.recovery));
     rows
 }
@@ -146,6 +186,28 @@ fn compaction(compaction: &CompactionStatus) -> String {
     let runs = counted(*switched_count, "run", "runs");
     let copied = counted(*copied_count, "message", "messages");
     format!("{state}, {runs} done, {failed_count} failed, {copied} copied")
+}
+
+fn scrub(scrub: &ScrubStatus, now: Timestamp) -> String {
+    let ScrubStatus { under_way, targets_count, targets_left_count, .. } = *scrub;
+    let found = found(scrub);
+    match scrub.ended_at {
+        _ if under_way => {
+            let done = targets_count.saturating_sub(targets_left_count);
+            format!("{done} of {targets_count} files begun, {}, {found}", size(scrub.bytes))
+        }
+        Some(at) => format!("{} ago, {}, {found}", seconds(now.since(at)), size(scrub.bytes)),
+        None => "none since the start".to_owned(),
+    }
+}
+
+fn found(scrub: &ScrubStatus) -> String {
+    if scrub.found_count == 0 {
+        return "nothing found".to_owned();
+    }
+    let places = counted(scrub.found_count, "damaged place", "damaged places");
+    let messages = counted(scrub.damaged_messages_count, "message", "messages");
+    format!("{places}, {messages} damaged")
 }
 
 fn recovery(recovery: &RecoveryStatus) -> [Row; 3] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ANSWER_TIMEOUT, Client, Error, Repeat, convert};
 use crate::{
     proto::v1,
-    types::{BackupId, BackupPlan, CheckpointStatus, Millis, Status},
+    types::{BackupId, BackupPlan, CheckpointStatus, Millis, ScrubStatus, Status},
 };
 
 /// How long a checkpoint or a compaction may take: it is written at the pace of the disk, or at the
@@ -52,6 +52,17 @@ impl Client {
         })
         .await
         .map(|answer| answer.copied_count)
+    }
+
+    /// Begins a pass of the scrub, unless one is under way; tells how it is.
+    pub async fn scrub(&self) -> Result<ScrubStatus, Error> {
+        let question = v1::ScrubRequest {};
+        let answer = self
+            .ask(Repeat::Harmless, ANSWER_TIMEOUT, question, |mut to, request| async move {
+                to.admin.scrub(request).await
+            })
+            .await?;
+        convert::scrub(&answer.scrub.unwrap_or_default())
     }
 
     /// Begins a backup whose files are kept for so long, if that is given, or until it is ended;

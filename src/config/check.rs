@@ -22,6 +22,9 @@ impl Layer {
         of.within("checkpoint_bytes", self.checkpoint_bytes, Size(mebi), Size(64 * gibi))?;
         let rate = self.compaction_bytes_per_s;
         of.within("compaction_bytes_per_s", rate, Size(mebi), Size(16 * gibi))?;
+        of.within("scrub_bytes_per_s", self.scrub_bytes_per_s, Size(0), Size(16 * gibi))?;
+        let (hour, year) = (span(3_600_000), span(366 * 24 * 3_600_000));
+        of.within("scrub_interval", self.scrub_interval, hour, year)?;
         of.within("reclaim_pool", self.reclaim_pool, Count(0), Count(64))?;
         of.within("idle_sync_after", self.idle_sync_after, span(1), span(60_000))?;
         of.within("tail_cache_bytes", self.tail_cache_bytes, Size(0), Size(tebi))?;

@@ -44,6 +44,12 @@ pub struct Layer {
     /// Bytes that compaction copies in a second at most [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     pub compaction_bytes_per_s: Option<Size>,
+    /// Bytes that are read again in a second at most to find damage; 0B for none [default: 10MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub scrub_bytes_per_s: Option<Size>,
+    /// How long after such a pass the next begins [default: 7d]
+    #[arg(long, value_name = "DURATION")]
+    pub scrub_interval: Option<Span>,
     /// Dead segments that are kept to be used again, the others are unlinked [default: 2]
     #[arg(long, value_name = "COUNT")]
     pub reclaim_pool: Option<Count>,
@@ -80,7 +86,7 @@ pub struct Layer {
 }
 
 /// The keys of [`Layer`], in its order.
-pub const KEYS: [&str; 18] = [
+pub const KEYS: [&str; 20] = [
     "data_dir",
     "grpc_listen",
     "tls_cert",
@@ -88,6 +94,8 @@ pub const KEYS: [&str; 18] = [
     "segment_bytes",
     "checkpoint_bytes",
     "compaction_bytes_per_s",
+    "scrub_bytes_per_s",
+    "scrub_interval",
     "reclaim_pool",
     "idle_sync_after",
     "tail_cache_bytes",
@@ -152,6 +160,8 @@ impl Layer {
             segment_bytes: self.segment_bytes.or(lower.segment_bytes),
             checkpoint_bytes: self.checkpoint_bytes.or(lower.checkpoint_bytes),
             compaction_bytes_per_s: self.compaction_bytes_per_s.or(lower.compaction_bytes_per_s),
+            scrub_bytes_per_s: self.scrub_bytes_per_s.or(lower.scrub_bytes_per_s),
+            scrub_interval: self.scrub_interval.or(lower.scrub_interval),
             reclaim_pool: self.reclaim_pool.or(lower.reclaim_pool),
             idle_sync_after: self.idle_sync_after.or(lower.idle_sync_after),
             tail_cache_bytes: self.tail_cache_bytes.or(lower.tail_cache_bytes),

@@ -43,6 +43,10 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// Bytes that compaction copies in a second at most.
     pub compaction_bytes_per_s: u64,
+    /// Bytes that the scrub reads in a second at most; 0 for none.
+    pub scrub_bytes_per_s: u64,
+    /// How long after a pass of the scrub the next begins.
+    pub scrub_interval: Millis,
     /// Dead segments that are kept to be used again.
     pub reclaim_pool: u64,
     /// Time without writes after which a sync frame is written.
@@ -113,6 +117,8 @@ impl Config {
             segment_bytes: bytes(all.segment_bytes, 128 * mebi),
             checkpoint_bytes: bytes(all.checkpoint_bytes, 256 * mebi),
             compaction_bytes_per_s: bytes(all.compaction_bytes_per_s, 64 * mebi),
+            scrub_bytes_per_s: bytes(all.scrub_bytes_per_s, 10 * mebi),
+            scrub_interval: span(all.scrub_interval, Millis::from_secs(7 * 24 * 3600)),
             reclaim_pool: count(all.reclaim_pool, 2),
             idle_sync_after: span(all.idle_sync_after, Millis::new(20)),
             tail_cache_bytes: bytes(all.tail_cache_bytes, 64 * mebi),

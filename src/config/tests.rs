@@ -47,6 +47,10 @@ fn nothing_at_all_gives_the_defaults() {
             segment_bytes: 134217728,
             checkpoint_bytes: 268435456,
             compaction_bytes_per_s: 67108864,
+            scrub_bytes_per_s: 10485760,
+            scrub_interval: Millis(
+                604800000,
+            ),
             reclaim_pool: 2,
             idle_sync_after: Millis(
                 20,

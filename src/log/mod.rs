@@ -10,7 +10,9 @@
 //! * `scan`, `judge`: pure functions over a segment's bytes: the frames, and what comes after them;
 //! * `create`, `recover`, `replay`: a new log; a start, of all or behind a [`Position`];
 //! * `stored`, `output`: a sealed file, read back; an output, made;
-//! * `verify`, `inspection`: an inspection that changes nothing.
+//! * `check`: a sealed file, compared with its checksums;
+//! * `verify`, `inspection`: an inspection that changes nothing;
+//! * `salvage`: what is left of a log.
 //!
 //! **Invariants.** A frame is written only once the one before is durable, so any valid frame
 //! proves all before it. Segments are all zero before they are used, so zero means "never
@@ -18,6 +20,7 @@
 //! zero, and one that its owner gives up to be reused. What was acknowledged is never silently cut
 //! off: it is there, or the start is refused.
 
+mod check;
 mod contents;
 mod create;
 mod draft;
@@ -37,6 +40,7 @@ mod prove;
 mod recover;
 mod replay;
 mod report;
+mod salvage;
 mod scan;
 mod settings;
 mod stored;
@@ -47,6 +51,7 @@ mod verify;
 mod writer;
 mod zeros;
 
+pub use check::{Damage, FileCheck};
 pub use contents::FileContents;
 pub use create::create;
 pub use draft::{Body, Draft};
@@ -60,6 +65,7 @@ pub use position::{BodyPlace, FramePlace, Position};
 pub use prove::prove_end;
 pub use recover::{Recovery, recover};
 pub use report::{DamagedBody, FrameView, Progress, RecoveryReport, SegmentInfo, Sink, TornTail};
+pub use salvage::{Hole, Listed, Piece, PieceSink, Salvaged, salvage, salvage_file};
 pub use settings::{
     FRAME_BYTES_MAX, SECTOR_BYTES, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
     SEGMENT_BYTES_STEP, SEGMENTS_DIR, SegmentId, Settings,

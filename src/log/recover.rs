@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    disk::{Access, Disk, read_exact_at},
+    disk::{Access, Disk, File, read_exact_at},
     types::Lsn,
 };
 
@@ -233,7 +233,8 @@ fn refuse_a_short_log(segments: &[Found], from: Position) -> Result<(), LogError
     let Some((found, later)) = segments.split_first() else { return Ok(()) };
     let is_behind = |opening: Chain| opening.next_lsn > from.lsn;
     if later.iter().any(|found| found.opening.is_some_and(is_behind))
-        || ends_at(found, from).map_err(LogError::io("read", &found.id.path()))?
+        || ends_at(&*found.file, found.header.segment_bytes, found.header.salt, from)
+            .map_err(LogError::io("read", &found.id.path()))?
     {
         return Ok(());
     }
@@ -242,9 +243,9 @@ fn refuse_a_short_log(segments: &[Found], from: Position) -> Result<(), LogError
     Err(LogError::Corrupt { path, offset, lsn, found })
 }
 
-/// Whether the position's own segment shows that a frame ended there.
-fn ends_at(found: &Found, from: Position) -> io::Result<bool> {
-    let (begin, end) = (HEADER_PAGE_BYTES as u64, found.header.segment_bytes);
+/// Whether the position's own segment, of so many bytes, shows that a frame ended there.
+pub(super) fn ends_at(file: &dyn File, end: u64, salt: u32, from: Position) -> io::Result<bool> {
+    let begin = HEADER_PAGE_BYTES as u64;
     let is_place = from.offset.is_multiple_of(FRAME_HEADER_BYTES as u64);
     if !is_place || from.offset <= begin || from.offset > end {
         return Ok(false);
@@ -252,10 +253,10 @@ fn ends_at(found: &Found, from: Position) -> io::Result<bool> {
     let window_at = from.offset.saturating_sub(FRAME_BYTES_MAX).max(begin);
     let window_end = end.min(from.offset + FRAME_HEADER_BYTES as u64);
     let mut window = vec![0; index(window_end - window_at)];
-    read_exact_at(&*found.file, window_at, &mut window)?;
+    read_exact_at(file, window_at, &mut window)?;
     let places = (window_at..).step_by(FRAME_HEADER_BYTES);
     let mut blocks = places.zip(window.as_chunks::<FRAME_HEADER_BYTES>().0);
-    Ok(blocks.any(|(at, block)| match FrameHeader::read(block, found.header.salt) {
+    Ok(blocks.any(|(at, block)| match FrameHeader::read(block, salt) {
         HeaderRead::Whole(header) if at == from.offset => header.continues(from.chain()),
         HeaderRead::Whole(header) => {
             at + u64::from(header.frame_bytes) == from.offset

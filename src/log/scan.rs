@@ -119,6 +119,17 @@ impl<'a> SegmentBytes<'a> {
         Ok(frame)
     }
 
+    /// The frame of this whole header at `at`, if its records are whole too, whatever is behind
+    /// them.
+    pub(super) fn with_records(self, at: u64, header: FrameHeader) -> Option<FrameRef<'a>> {
+        let frame = FrameRef { segment: self, header, at };
+        let content = frame.part(FRAME_HEADER_BYTES as u64, header.bodies_at());
+        let bodies_bytes: u64 = frame.table().iter().map(|entry| u64::from(u32_at(entry, 0))).sum();
+        let is_whole = salted_crc(self.salt, &[content]) == header.records_crc
+            && bodies_bytes == u64::from(header.bodies_bytes);
+        is_whole.then_some(frame)
+    }
+
     /// The first whole header of a frame at or behind `from` that holds `lsn_min` or later.
     ///
     /// The LSN and the salt keep a body that holds a copy of a segment, even of this one, from
@@ -180,7 +191,7 @@ impl<'a> SegmentBytes<'a> {
 
     /// Whether what was written later proves that `frame` was durable. A segment that goes on from
     /// before the frame's end does not: then the frame was torn, and its LSNs were given again.
-    fn was_durable(self, frame: FrameRef<'_>, next: Option<Chain>) -> bool {
+    pub(super) fn was_durable(self, frame: FrameRef<'_>, next: Option<Chain>) -> bool {
         let end = frame.header.chain_after();
         match next {
             Some(next) => next.next_lsn >= end.next_lsn,

@@ -20,7 +20,7 @@ impl State {
         self.make_true(record);
     }
 
-    fn make_true(&mut self, record: &Record) {
+    pub(super) fn make_true(&mut self, record: &Record) {
         debug_assert_eq!(self.admits(record), Ok(()), "only what is admitted is applied");
         match *record {
             Record::Tick | Record::Compacted { .. } => {}
@@ -81,7 +81,12 @@ impl State {
         self.check_queue(record);
     }
 
-    fn queue_created(&mut self, id: QueueId, name: &QueueName, settings: &QueueSettings) {
+    pub(super) fn queue_created(
+        &mut self,
+        id: QueueId,
+        name: &QueueName,
+        settings: &QueueSettings,
+    ) {
         let queue = Queue::new(id, name.clone(), settings.clone(), self.now);
         self.names.insert(name.clone(), id);
         self.queues.insert(id, queue);
@@ -101,7 +106,7 @@ impl State {
         self.wake(id);
     }
 
-    fn queue_deleted(&mut self, id: QueueId) {
+    pub(super) fn queue_deleted(&mut self, id: QueueId) {
         let Some(mut queue) = self.queues.remove(&id) else { return };
         self.names.remove(&queue.name);
         if let Some(at) = queue.retention_due_at {
@@ -231,7 +236,7 @@ impl State {
     }
 
     /// An older message than any that was there may have come in.
-    fn message_came_in(&mut self, id: QueueId) {
+    pub(super) fn message_came_in(&mut self, id: QueueId) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let oldest = queue.oldest().map(|oldest| oldest.after(queue.settings.retention));
         if let Some(due) = queue.retention_due_at

@@ -45,6 +45,7 @@ mod leases;
 mod moves;
 mod queue;
 mod restore;
+mod salvage;
 mod touched;
 mod view;
 mod window;
@@ -57,6 +58,7 @@ pub use decide_send::SendDecision;
 pub use leases::DeleteDecision;
 pub use moves::MoveCandidates;
 pub use restore::{NotAnImage, Restoring};
+pub use salvage::{KnownQueue, Salvage};
 
 use deadlines::Deadlines;
 use garbage::Garbage;

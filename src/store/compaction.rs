@@ -22,9 +22,9 @@ use crate::{
 };
 
 /// About the payload bytes of one frame of an output.
-const FRAME_BYTES: u64 = 1 << 20;
+pub(super) const FRAME_BYTES: u64 = 1 << 20;
 /// The most messages of one frame.
-const FRAME_COUNT_MAX: usize = 4096;
+pub(super) const FRAME_COUNT_MAX: usize = 4096;
 
 /// What is to be copied into one output.
 pub struct CompactionPlan {
@@ -180,13 +180,7 @@ impl Compactor {
         if taken.is_empty() {
             return Ok(0);
         }
-        let mut records = Vec::new();
-        for stored in &taken {
-            codec::encode_kept(&stored.summary, &mut records);
-        }
-        let record_count = u32::try_from(taken.len()).unwrap_or(u32::MAX);
-        let (now, tick, summary) = (Timestamp::ZERO, false, encode_kept(&taken));
-        let draft = Draft { now, records, record_count, bodies, summary, tick };
+        let draft = kept_frame(&taken, bodies);
         let written = self.output.append(draft)?;
         let places = taken.iter().zip(written).map(|(stored, place)| {
             let slot = Slot::new(place.offset, u64::from(place.len), place.crc);
@@ -217,6 +211,17 @@ impl Compactor {
         }
         Ok(None)
     }
+}
+
+/// A frame of an output.
+pub(super) fn kept_frame(taken: &[Stored], bodies: Vec<Body>) -> Draft {
+    let mut records = Vec::new();
+    for stored in taken {
+        codec::encode_kept(&stored.summary, &mut records);
+    }
+    let record_count = u32::try_from(taken.len()).unwrap_or(u32::MAX);
+    let (now, tick, summary) = (Timestamp::ZERO, false, encode_kept(taken));
+    Draft { now, records, record_count, bodies, summary, tick }
 }
 
 fn source_error(file: FileId, error: &dyn std::error::Error) -> CompactionError {

@@ -94,11 +94,16 @@ impl Directory {
 
 /// The lineage of a directory, which is only read and may be another process's.
 pub fn lineage_of(disk: &dyn Disk) -> Result<Lineage, StoreError> {
+    identity_of(disk).map(|identity| identity.lineage)
+}
+
+/// Who a directory is, which is only read and may be another process's.
+pub fn identity_of(disk: &dyn Disk) -> Result<Identity, StoreError> {
     let names = disk.list("").map_err(StoreError::io("list", "the data directory"))?;
     if !names.iter().any(|name| name == IDENTITY) {
         return Err(StoreError::IdentityMissing);
     }
-    Identity::decode(&read(disk)?).map(|identity| identity.lineage)
+    Identity::decode(&read(disk)?)
 }
 
 /// A directory of the first versions has none.

@@ -66,10 +66,10 @@ pub enum StoreError {
          `--data-dir` a new directory"
     )]
     IsBackup,
-    /// A backup was being restored into the directory.
+    /// A backup was being restored into the directory, or another directory repaired.
     #[error(
-        "a restore into the data directory was interrupted: remove the directory, and run `ledgerq \
-         restore` again"
+        "a restore or a repair into the data directory was interrupted: remove the directory, and \
+         run `ledgerq restore` or `ledgerq log repair` again"
     )]
     RestoreUnfinished,
     /// A checkpoint is of a later program.

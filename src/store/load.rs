@@ -65,7 +65,7 @@ impl Store {
         manifest: &Manifest,
         sink: &mut dyn FnMut(DeduplicationBucket) -> Result<(), String>,
     ) -> Result<(), StoreError> {
-        read::buckets(disk, &manifest.buckets, sink).map_err(refused(manifest.position.lsn))
+        read_buckets(disk, manifest, sink)
     }
 
     /// Takes over what a checkpoint lists. `keep` gets the live messages in ascending order of seq
@@ -211,6 +211,15 @@ pub fn read_entries(
 ) -> Result<(), StoreError> {
     let lsn = manifest.position.lsn;
     read::entries(disk, lsn, lineage, sink).map_err(refused(lsn))
+}
+
+/// Gives the deduplication ids of a checkpoint to `sink`; its error, in words, ends the reading.
+pub fn read_buckets(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    sink: &mut dyn FnMut(DeduplicationBucket) -> Result<(), String>,
+) -> Result<(), StoreError> {
+    read::buckets(disk, &manifest.buckets, sink).map_err(refused(manifest.position.lsn))
 }
 
 /// A file that is not there is a loss, and named as one (R19 of the log's rules).

@@ -7,7 +7,8 @@
 //! behind it; `kept` and `upkeep` say when a file can be given back; `plan` and `compaction` copy
 //! what lives out of files that are nearly dead; `stream` reads the messages of one file in order;
 //! `pins` keeps files for a backup, and `backup` makes one of them; `detail` tells an inspection
-//! of each file.
+//! of each file; `salvage` finds what is left of a directory whose start is refused; `scrub` reads
+//! again what lies on the disk.
 //!
 //! **Invariant**: a file is unlinked or used again only if no kept checkpoint needs it and it holds
 //! nothing that a replay from the older of the two would read.
@@ -29,6 +30,8 @@ mod places;
 mod plan;
 mod replay;
 mod reserve;
+mod salvage;
+mod scrub;
 mod stream;
 mod upkeep;
 
@@ -55,15 +58,19 @@ pub use compaction::{
     Compacted, CompactionError, CompactionOutcome, CompactionPlan, CompactionTask, Compactor,
 };
 pub use detail::{FileDetail, KeptBy};
-pub use directory::{Directory, lineage_of};
+pub use directory::{Directory, identity_of, lineage_of};
 pub use error::StoreError;
 use files::{Files, StoredInfo};
 pub use identity::Identity;
 use kept::Kept;
-pub use load::{LoadReport, read_entries};
+pub use load::{LoadReport, read_buckets, read_entries};
 use places::{Places, Slot};
 pub use plan::Worth;
 pub use reserve::{ReserveTask, reserved_bytes};
+pub use salvage::{
+    Bases, FoundMessage, RebuildError, Rebuilding, bases, elsewhere, messages_left, messages_of,
+};
+pub use scrub::{ScrubOutcome, ScrubTarget, ScrubTask};
 pub use upkeep::Unlink;
 
 /// How much is read ahead of a receiver, in bytes.

@@ -102,7 +102,7 @@ impl Messages {
 }
 
 /// What a footer says of the messages of one frame.
-fn decode(
+pub(super) fn decode(
     id: FileId,
     entry: &FooterEntry,
     part: &[u8],

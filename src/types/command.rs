@@ -140,6 +140,8 @@ pub enum Command {
     Checkpoint,
     /// Copy the live messages of every file that has too few of them now; answered when it is done.
     Compact,
+    /// Begin a pass of the scrub, unless one is under way; answered at once.
+    Scrub,
     /// Keep the files of a new checkpoint and of the log up to now for a backup; answered when they
     /// can be copied.
     BeginBackup {
@@ -281,6 +283,7 @@ impl Command {
             | Self::GetStatus
             | Self::Checkpoint
             | Self::Compact
+            | Self::Scrub
             | Self::BeginBackup { .. }
             | Self::EndBackup { .. } => 0,
         }

@@ -44,6 +44,7 @@ pub use settings::{
     ThroughputLimit, check_tags,
 };
 pub use status::{
-    CheckpointStatus, CompactionStatus, FilesStatus, RecoveryStatus, Status, WrittenStatus,
+    CheckpointStatus, CompactionStatus, FilesStatus, RecoveryStatus, ScrubStatus, Status,
+    WrittenStatus,
 };
 pub use time::{Millis, Timestamp};

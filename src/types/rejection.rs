@@ -251,6 +251,12 @@ pub enum Rejection {
          started again; its files may be gone"
     )]
     BackupNotFound,
+    /// The broker only shows what is there.
+    #[error(
+        "the broker was started with --read-only: it shows what is there and changes nothing; a \
+         receive would change something too, peek does not"
+    )]
+    ReadOnly,
     /// The broker is shutting down: the command was not accepted.
     #[error("the broker is shutting down")]
     ShuttingDown,

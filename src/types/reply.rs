@@ -2,7 +2,7 @@
 
 use super::{
     BackupPlan, Browsed, CheckpointStatus, LeaseRef, Millis, MoveTaskView, Nonce, QueueId,
-    QueueName, QueueSettings, Rejection, Seq, Status, TaskId, Timestamp,
+    QueueName, QueueSettings, Rejection, ScrubStatus, Seq, Status, TaskId, Timestamp,
 };
 
 /// The answer to a command that was not refused. Lists hold one item for each entry, in order.
@@ -57,6 +57,8 @@ pub enum Reply {
         /// How many.
         copied_count: u64,
     },
+    /// A pass of the scrub is under way.
+    Scrubbing(Box<ScrubStatus>),
     /// The files of a backup are kept and can be copied.
     BackupBegun(Box<BackupPlan>),
     /// A move task will end; so many messages it has moved.

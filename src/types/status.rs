@@ -35,8 +35,31 @@ pub struct Status {
     pub backups_under_way: u64,
     /// What the compactor did since the start.
     pub compaction: CompactionStatus,
+    /// How the scrub is.
+    pub scrub: ScrubStatus,
     /// How the start went.
     pub recovery: RecoveryStatus,
+}
+
+/// The pass of the scrub that is under way, or the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScrubStatus {
+    /// Whether one is under way.
+    pub under_way: bool,
+    /// How many bytes it has read.
+    pub bytes: u64,
+    /// How many files and checkpoints it reads.
+    pub targets_count: u64,
+    /// How many of them it has not begun.
+    pub targets_left_count: u64,
+    /// Places that it found damaged.
+    pub found_count: u64,
+    /// Those of them that are the body of a message that is there.
+    pub damaged_messages_count: u64,
+    /// Passes that have ended since the start.
+    pub passes_count: u64,
+    /// When the last of them did.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Files of the log, and what is live in them.

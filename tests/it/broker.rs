@@ -5,6 +5,7 @@
 //! follow; [`SimBroker::settle`] writes them.
 
 mod clock;
+mod hold;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -14,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use ledgerq::{
     broker::{
-        Answer, Effect, Event, Held, Owner, Receipts, Request, StartError, Waiter, owner,
+        Answer, Effect, Event, Held, Owner, Receipts, Request, StartError, Waiter, owner, scrub,
         start::{self, Settings},
         upkeep,
     },
@@ -28,6 +29,7 @@ use ledgerq::{
 };
 
 pub(crate) use clock::{BEGIN, ToldClock};
+pub(crate) use hold::Hold;
 
 /// Settings with the smallest segments and no cache, so that bodies are read back from the disk.
 pub(crate) fn small_settings() -> Settings {
@@ -42,6 +44,7 @@ pub(crate) fn small_settings() -> Settings {
                 checkpoint_bytes: 3 * SEGMENT_BYTES_MIN / 2,
                 compaction_bytes_per_s: u64::MAX,
             },
+            scrub: scrub::Settings::OFF,
         },
         accept_clock: false,
     }
@@ -104,17 +107,6 @@ pub(crate) struct Told {
     pub(crate) looked: Vec<(Envelope, Bytes)>,
 }
 
-/// What is to run only when told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    Nothing,
-    /// What goes on in the background: whatever clients do may come in between, as with threads.
-    Background,
-    /// Frames: the disk is slow, and the background is faster.
-    Writes,
-    Both,
-}
-
 /// A broker and what it told its clients.
 pub(crate) struct SimBroker {
     disk: SimDisk,
@@ -140,6 +132,8 @@ pub(crate) struct SimBroker {
     told_at: Vec<(RequestId, Timestamp)>,
     /// Whether a body that cannot be read is told as such. Else it is a failure of the test.
     allows_damage: bool,
+    /// Damage that the scrub has told of.
+    scrubbed: Vec<scrub::Scrubbed>,
     _directory: Directory,
 }
 
@@ -173,6 +167,7 @@ impl SimBroker {
             held_back: VecDeque::new(),
             told_at: Vec::new(),
             allows_damage: false,
+            scrubbed: Vec::new(),
             _directory: started.directory,
         };
         // As its threads would: what goes on by itself goes on.
@@ -198,6 +193,10 @@ impl SimBroker {
 
     pub(crate) fn report(&self) -> &RecoveryReport {
         &self.report
+    }
+
+    pub(crate) fn take_scrubbed(&mut self) -> Vec<scrub::Scrubbed> {
+        std::mem::take(&mut self.scrubbed)
     }
 
     pub(crate) fn failure(&self) -> Option<&LogError> {
@@ -368,6 +367,11 @@ impl SimBroker {
                 let outcome = task.run(&self.disk);
                 self.owner.step(now, Event::Compacted(outcome));
             }
+            Effect::Scrub(task) => {
+                let outcome = task.run(&self.disk);
+                self.owner.step(now, Event::Scrubbed(outcome));
+            }
+            Effect::ScrubFound(scrubbed) => self.scrubbed.push(scrubbed),
             Effect::Unlink(unlink) => unlink.run(&self.disk),
             Effect::Reserve(task) => {
                 let outcome = task.run(&self.disk);
@@ -455,24 +459,5 @@ impl SimBroker {
 
     fn absent(&self) -> std::sync::MutexGuard<'_, Absent> {
         self.absent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Hold {
-    fn holds(self, effect: &Effect<Client>) -> bool {
-        let is_background = matches!(
-            effect,
-            Effect::Prepare(_)
-                | Effect::Seal(_)
-                | Effect::Checkpoint(_)
-                | Effect::Compact(_)
-                | Effect::Unlink(_)
-        );
-        match self {
-            Self::Nothing => false,
-            Self::Background => is_background,
-            Self::Writes => matches!(effect, Effect::Write(..)),
-            Self::Both => is_background || matches!(effect, Effect::Write(..)),
-        }
     }
 }

@@ -36,12 +36,18 @@ mod model;
 mod process;
 /// Frames that prove those before them, and what is lost without.
 mod proved;
+/// Looking at a directory without changing anything.
+mod read_only;
 /// The session in README.md, run.
 mod readme;
+/// Repairs of damaged directories on the simulated disk.
+mod repair;
 /// Starts after a long time, and with a clock that is in doubt.
 mod restarts;
 /// The little language that the corpus is written in, and what runs it.
 mod script;
+/// What is read again in the background, and what is told of it.
+mod scrub;
 /// A whole broker, its disk, its clock and chance from one seed: crashes and every other fault, in
 /// small workloads at every operation and in long ones at random.
 mod simulation;

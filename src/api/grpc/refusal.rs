@@ -199,6 +199,7 @@ fn kind(rejection: &Rejection) -> Kind {
             Kind::exhausted("TOO_MANY_BACKUPS", "backups under way", BACKUPS_RETRY)
         }
         Rejection::BackupNotFound => Kind::of(NotFound, "BACKUP_NOT_FOUND"),
+        Rejection::ReadOnly => Kind::of(FailedPrecondition, "READ_ONLY"),
         Rejection::ShuttingDown => Kind::of(Unavailable, "SHUTTING_DOWN").retry_after(CLOSED_RETRY),
         Rejection::Unknown => Kind::of(Unknown, "OUTCOME_UNKNOWN"),
     }

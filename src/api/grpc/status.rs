@@ -117,6 +117,7 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
         | Rejection::DiskFull
         | Rejection::BackupNotFound
         | Rejection::MaintenanceFailed { .. }
+        | Rejection::ReadOnly
         | Rejection::ShuttingDown
         | Rejection::Unknown => Vec::new(),
     };
@@ -158,6 +159,7 @@ fn resource(rejection: &Rejection) -> Option<(&'static str, String)> {
         | Rejection::TooManyBackups { .. }
         | Rejection::BackupNotFound
         | Rejection::MaintenanceFailed { .. }
+        | Rejection::ReadOnly
         | Rejection::ShuttingDown
         | Rejection::Unknown => None,
     }
@@ -219,6 +221,7 @@ mod tests {
             Rejection::RequestTooLarge { bytes: 2000, bytes_max: 1024 },
             Rejection::DiskFull,
             Rejection::MaintenanceFailed { what: "checkpoint", reason: "no space".into() },
+            Rejection::ReadOnly,
             Rejection::ShuttingDown,
             Rejection::Unknown,
         ]
@@ -266,6 +269,7 @@ mod tests {
             InvalidArgument REQUEST_TOO_LARGE "" never
             ResourceExhausted DISK_FULL "" 5s
             Unavailable MAINTENANCE_FAILED "" never
+            FailedPrecondition READ_ONLY "" never
             Unavailable SHUTTING_DOWN "" 1s
             Unknown OUTCOME_UNKNOWN "" never
         "#]]

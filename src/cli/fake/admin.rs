@@ -47,6 +47,15 @@ fn busy() -> v1::BrokerStatus {
             last_output_id: Some(1),
             ..Default::default()
         }),
+        scrub: Some(v1::ScrubStatus {
+            bytes: 5 << 27,
+            target_count: 7,
+            found_count: 2,
+            damaged_message_count: 1,
+            passes_count: 1,
+            ended_at: Some(prost_types::Timestamp { seconds: now().seconds - 90, nanos: 0 }),
+            ..Default::default()
+        }),
         recovery: Some(v1::RecoveryStatus {
             checkpoint_lsn: 50,
             indexed_message_count: 40,
@@ -111,6 +120,14 @@ impl AdminService for Fake {
     ) -> Result<Response<v1::CompactResponse>, Status> {
         let copied_count = if self.state(|state| state.is_new) { 0 } else { 5000 };
         Ok(Response::new(v1::CompactResponse { copied_count }))
+    }
+
+    async fn scrub(
+        &self,
+        _: Request<v1::ScrubRequest>,
+    ) -> Result<Response<v1::ScrubResponse>, Status> {
+        // The pass that the status tells of comes after it.
+        Ok(Response::new(v1::ScrubResponse { scrub: Some(v1::ScrubStatus::default()) }))
     }
 
     async fn begin_backup(

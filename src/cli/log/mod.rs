@@ -3,8 +3,10 @@
 mod describe;
 mod files;
 mod inspect;
+mod loss;
 mod reach;
 mod record;
+mod repair;
 mod verify;
 
 use std::{io, path::PathBuf, sync::Arc};
@@ -17,7 +19,7 @@ pub(super) use record::Object;
 
 use super::{Exit, Failure, Output};
 use crate::{
-    broker::{owner, start, upkeep},
+    broker::{owner, scrub, start, upkeep},
     config::DATA_DIR_DEFAULT,
     disk::{Access, Disk, ReadOnly, RealDisk},
     log::{FileId, Position, SEGMENT_BYTES_DEFAULT, SEGMENTS_DIR},
@@ -38,6 +40,8 @@ pub(super) enum LogCommand {
     Files(files::FilesArgs),
     /// Check every byte; ends with 5 if acknowledged data is damaged
     Verify(verify::VerifyArgs),
+    /// Make a new directory of what is left of a damaged one; ends with 5 if something is lost
+    Repair(repair::RepairArgs),
 }
 
 /// Where the log is.
@@ -53,7 +57,8 @@ pub(super) struct Readable {
     pub(super) disk: Arc<dyn Disk>,
     /// Whether a broker runs on it.
     pub(super) is_live: bool,
-    _lock: Option<Box<dyn Send + Sync>>,
+    /// Keeps brokers out.
+    pub(super) lock: Option<Box<dyn Send + Sync>>,
 }
 
 /// Whose directory it is.
@@ -92,6 +97,7 @@ pub(super) fn offline_settings() -> start::Settings {
         owner: owner::Settings {
             idle_sync_after: Millis::ZERO,
             upkeep: upkeep::Settings { checkpoint_bytes: u64::MAX, compaction_bytes_per_s: 0 },
+            scrub: scrub::Settings::OFF,
         },
         accept_clock: false,
     }
@@ -102,6 +108,7 @@ pub(super) fn run(command: &LogCommand, out: &mut Output) -> Result<(), Failure>
         LogCommand::Inspect(args) => inspect::run(args, out),
         LogCommand::Files(args) => files::run(args, out),
         LogCommand::Verify(args) => verify::run(args, out),
+        LogCommand::Repair(args) => repair::run(args, out),
     }
 }
 
@@ -114,7 +121,7 @@ enum Lock {
 
 impl Place {
     /// Opens the directory and keeps brokers out; makes nothing that is not there.
-    fn open(&self) -> Result<Readable, Failure> {
+    pub(super) fn open(&self) -> Result<Readable, Failure> {
         let readable = self.open_also_live()?;
         if readable.is_live {
             return Err(Failure::locked(&self.data_dir));
@@ -132,7 +139,7 @@ impl Place {
         };
         let disk = Arc::new(disk);
         let disk = if is_live { ReadOnly::live(disk) } else { ReadOnly::quiet(disk) };
-        Ok(Readable { disk: Arc::new(disk), is_live, _lock: lock })
+        Ok(Readable { disk: Arc::new(disk), is_live, lock })
     }
 
     fn disk(&self) -> Result<RealDisk, Failure> {
@@ -157,6 +164,8 @@ impl Place {
             Ok(_) => match disk.lock(LOCK) {
                 Ok(lock) => Ok(Lock::Ours(lock)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Lock::Theirs),
+                // Nobody can write there, so nobody is to be kept out.
+                Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(Lock::Free),
                 Err(error) => Err(cannot(error)),
             },
             // A copy of the segments alone has none, and nobody writes to a copy.

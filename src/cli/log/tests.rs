@@ -277,7 +277,8 @@ fn a_whole_log_is_clean() {
           "records":5,
           "next_lsn":6,
           "checkpoint_lsn":null,
-          "replayed_records":5}
+          "replayed_records":5,
+          "repair":null}
     "#]]
     .assert_eq(&text.replace(",\"", ",\n  \""));
 }

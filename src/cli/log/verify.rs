@@ -9,10 +9,12 @@ use super::{
         output::{counted, rfc3339},
         start,
     },
-    Place, Readable, offline_settings,
+    Place, Readable,
+    loss::{self, LostMessage, LostRange, Share},
+    offline_settings,
 };
 use crate::{
-    broker::{Audit, audit},
+    broker::{Audit, RepairReport, audit, survey},
     log::{self, Finding, FindingKind, FooterState, SegmentSummary, VerifyReport},
     store::{self, Good, StoreError},
     telemetry::Progress,
@@ -61,6 +63,15 @@ enum Line<'a> {
         offset: u64,
         lsn: Option<u64>,
         found: &'a str,
+        lost_messages: u64,
+        lost: Vec<LostMessage<'a>>,
+        lost_records: Vec<LostRange<'a>>,
+    },
+    /// What a repair loses that no finding stands for.
+    AlsoLost {
+        lost_messages: u64,
+        lost: Vec<LostMessage<'a>>,
+        lost_records: Vec<LostRange<'a>>,
     },
     Verdict {
         verdict: &'static str,
@@ -68,7 +79,26 @@ enum Line<'a> {
         next_lsn: u64,
         checkpoint_lsn: Option<u64>,
         replayed_records: Option<u64>,
+        repair: Option<RepairLine>,
     },
+}
+
+/// What a repair would make of it.
+#[derive(Serialize)]
+struct RepairLine {
+    kept_messages: u64,
+    lost_messages: u64,
+    is_every_lost_message_listed: bool,
+    may_come_back_messages: u64,
+}
+
+/// What is told.
+struct Told<'a> {
+    audited: &'a Audit,
+    lineage: Lineage,
+    /// What a repair would make of it; `None` if there is nothing to repair.
+    repair: Option<&'a RepairReport>,
+    exit: Exit,
 }
 
 pub(super) fn run(args: &VerifyArgs, out: &mut Output) -> Result<(), Failure> {
@@ -83,10 +113,12 @@ pub(super) fn run(args: &VerifyArgs, out: &mut Output) -> Result<(), Failure> {
     let mut audited = audited.map_err(|error| start::failure(error, &args.place.data_dir))?;
     audited.report.findings.splice(0..0, findings);
     let exit = verdict(&audited.report);
+    let repair = repair(&quiet, lineage, exit);
+    let told = Told { audited: &audited, lineage, repair: repair.as_ref(), exit };
     if out.is_json() {
-        objects(&audited, exit, out)?;
+        told.objects(out)?;
     } else {
-        text(&audited, exit, out)?;
+        told.text(out)?;
     }
     out.flush()?;
     match exit {
@@ -120,6 +152,20 @@ fn lineage(quiet: &Readable, findings: &mut Vec<Finding>) -> Result<Lineage, Fai
     Ok(log::lineage_told(&*quiet.disk)?.unwrap_or_default())
 }
 
+/// What a repair would keep and lose. One that cannot be told either is no more to repair than a
+/// directory that is whole.
+fn repair(quiet: &Readable, lineage: Lineage, exit: Exit) -> Option<RepairReport> {
+    if exit == Exit::Done {
+        return None;
+    }
+    let mut bar = Progress::new("reading what is left");
+    let remains = survey(&offline_settings(), &quiet.disk, lineage, &mut |at| {
+        bar.report(at.segments_done as u64, at.segments_total as u64);
+    });
+    bar.finish();
+    remains.ok().map(|remains| remains.report().clone())
+}
+
 /// How it ends. As at a start, a file of a newer version or of another directory comes first: what
 /// seems to be lost may be in it. A damaged body is acknowledged data too, though a start goes on
 /// without it.
@@ -134,7 +180,8 @@ fn verdict(report: &VerifyReport) -> Exit {
     }
 }
 
-fn text(audited: &Audit, exit: Exit, out: &mut Output) -> std::io::Result<()> {
+/// What there is, for people.
+fn tables(audited: &Audit, out: &mut Output) -> std::io::Result<()> {
     let report = &audited.report;
     let row = |segment: &SegmentSummary| {
         [
@@ -166,20 +213,90 @@ fn text(audited: &Audit, exit: Exit, out: &mut Output) -> std::io::Result<()> {
         let header = ["CHECKPOINT", "AT", "BYTES", "FILES"];
         out.table(header, audited.checkpoints.iter().map(row))?;
     }
-    for finding in &report.findings {
-        let lsn = finding.lsn.map_or_else(String::new, |lsn| format!(", LSN {lsn}"));
-        let (name, meaning) = meaning(finding.kind);
-        let (path, found) = (&finding.path, &finding.found);
-        let at = match finding.offset {
-            0 => String::new(),
-            offset => format!(" at offset {offset}"),
-        };
-        out.line(&format!("{name}: {path}{at}{lsn}: {found} ({meaning})"))?;
+    Ok(())
+}
+
+impl Told<'_> {
+    fn text(&self, out: &mut Output) -> std::io::Result<()> {
+        let report = &self.audited.report;
+        tables(self.audited, out)?;
+        let shares = self.shares();
+        for (finding, share) in report.findings.iter().zip(&shares) {
+            out.line(&line(finding))?;
+            share.tell(self.lineage, out)?;
+        }
+        if let Some(rest) = shares.get(report.findings.len()) {
+            rest.tell(self.lineage, out)?;
+        }
+        out.line(&a_start(self.audited))?;
+        if let Some(repair) = self.repair {
+            out.line(&a_repair(repair))?;
+        }
+        let whole = counted(report.records_count, "record is whole", "records are whole");
+        let clean = if self.exit == Exit::Done { "clean" } else { "not clean" };
+        out.line(&format!("{clean}: {whole}, the next LSN is {}", report.next_lsn))
     }
-    out.line(&a_start(audited))?;
-    let whole = counted(report.records_count, "record is whole", "records are whole");
-    let clean = if exit == Exit::Done { "clean" } else { "not clean" };
-    out.line(&format!("{clean}: {whole}, the next LSN is {}", report.next_lsn))
+
+    /// What a repair loses by each finding, and last by none.
+    fn shares(&self) -> Vec<Share<'_>> {
+        let findings = &self.audited.report.findings;
+        match self.repair {
+            Some(repair) => loss::shares(repair, findings),
+            None => vec![Share::default(); findings.len()],
+        }
+    }
+
+    fn objects(&self, out: &mut Output) -> std::io::Result<()> {
+        let report = &self.audited.report;
+        files(self.audited, out)?;
+        let shares = self.shares();
+        for (finding, share) in report.findings.iter().zip(&shares) {
+            let (lost, lost_records) = share.objects(self.lineage);
+            out.object(&Line::Finding {
+                finding: meaning(finding.kind).0,
+                path: &finding.path,
+                offset: finding.offset,
+                lsn: finding.lsn.map(Lsn::get),
+                found: &finding.found,
+                lost_messages: share.count(),
+                lost,
+                lost_records,
+            })?;
+        }
+        if let Some(rest) = shares.get(report.findings.len()).filter(|rest| !rest.is_empty()) {
+            let (lost, lost_records) = rest.objects(self.lineage);
+            out.object(&Line::AlsoLost { lost_messages: rest.count(), lost, lost_records })?;
+        }
+        let newest = self.audited.checkpoints.first();
+        out.object(&Line::Verdict {
+            verdict: match self.exit {
+                Exit::Done => "clean",
+                Exit::Corrupt => "corrupt",
+                _ => "refused",
+            },
+            records: report.records_count,
+            next_lsn: report.next_lsn.get(),
+            checkpoint_lsn: newest.map(|good| good.manifest.position.lsn.get()),
+            replayed_records: self.audited.replayed_count,
+            repair: self.repair.map(|repair| RepairLine {
+                kept_messages: repair.kept_count,
+                lost_messages: repair.lost_count(),
+                is_every_lost_message_listed: repair.is_counted(),
+                may_come_back_messages: repair.may_come_back_count(),
+            }),
+        })
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let lsn = finding.lsn.map_or_else(String::new, |lsn| format!(", LSN {lsn}"));
+    let (name, meaning) = meaning(finding.kind);
+    let (path, found) = (&finding.path, &finding.found);
+    let at = match finding.offset {
+        0 => String::new(),
+        offset => format!(" at offset {offset}"),
+    };
+    format!("{name}: {path}{at}{lsn}: {found} ({meaning})")
 }
 
 fn records(count: u64) -> String {
@@ -203,7 +320,20 @@ fn a_start(audited: &Audit) -> String {
     }
 }
 
-fn objects(audited: &Audit, exit: Exit, out: &mut Output) -> std::io::Result<()> {
+/// What a repair does here.
+fn a_repair(repair: &RepairReport) -> String {
+    let kept = counted(repair.kept_count, "message", "messages");
+    let more = if repair.is_counted() { "" } else { ", and any that only lost records told of" };
+    let back = match repair.may_come_back_count() {
+        0 => String::new(),
+        back => format!("; up to {back} may come back although they were deleted"),
+    };
+    let lost_count = repair.lost_count();
+    format!("`ledgerq log repair` keeps {kept} and loses {lost_count}{more}{back}")
+}
+
+/// What there is, for programs.
+fn files(audited: &Audit, out: &mut Output) -> std::io::Result<()> {
     let report = &audited.report;
     for segment in &report.segments {
         out.object(&Line::Segment {
@@ -230,26 +360,7 @@ fn objects(audited: &Audit, exit: Exit, out: &mut Output) -> std::io::Result<()>
             files: manifest.files.len(),
         })?;
     }
-    for finding in &report.findings {
-        out.object(&Line::Finding {
-            finding: meaning(finding.kind).0,
-            path: &finding.path,
-            offset: finding.offset,
-            lsn: finding.lsn.map(Lsn::get),
-            found: &finding.found,
-        })?;
-    }
-    out.object(&Line::Verdict {
-        verdict: match exit {
-            Exit::Done => "clean",
-            Exit::Corrupt => "corrupt",
-            _ => "refused",
-        },
-        records: report.records_count,
-        next_lsn: report.next_lsn.get(),
-        checkpoint_lsn: audited.checkpoints.first().map(|good| good.manifest.position.lsn.get()),
-        replayed_records: audited.replayed_count,
-    })
+    Ok(())
 }
 
 /// A finding's name, and what it means for whoever reads it.

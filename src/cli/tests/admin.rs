@@ -15,6 +15,7 @@ async fn run(line: &str, to: Session) -> Result<(), Failure> {
         Command::Status => status::run(to).await,
         Command::Checkpoint => status::checkpoint(to).await,
         Command::Compact => status::compact(to).await,
+        Command::Scrub => status::scrub_now(to).await,
         Command::Backup(args) => backup::run(args, to).await,
         other => panic!("{other:?} is none of these"),
     }
@@ -48,6 +49,7 @@ async fn a_status_is_a_table_of_figures() {
         checkpoints          one under way, 0 failed
         backups              1 under way
         compaction           at rest, 1 run done, 0 failed, 5000 messages copied
+        scrub                1m 30s ago, 640.0 MiB, 2 damaged places, 1 message damaged
         started from         the checkpoint at LSN 50
         start read           40 messages from indexes, 0 files without, 12 records (6.0 KiB) replayed
         start took           survey 20ms, load 300ms, replay 7ms
@@ -77,6 +79,7 @@ async fn what_there_is_nothing_of_is_told_as_well_as_what_is_wrong() {
             the one before       none
             checkpoints          none under way, 0 failed
             compaction           at rest, 0 runs done, 0 failed, 0 messages copied
+            scrub                none since the start
             started from         the log's first record; 2 damaged ones passed over
             start read           0 messages from indexes, 0 files without, 0 records (0 B) replayed
             start took           survey 0s, load 0s, replay 0s
@@ -102,6 +105,8 @@ async fn a_status_is_one_object() {
             "lsn":50,"at":"2023-11-14T21:11:40.000Z","size_bytes":3145728,"took_ms":0,"max_pause_us":0},
             "checkpoint_under_way":true,"failed_checkpoint_count":0,"backups_under_way":1,"compaction":{
             "under_way":false,"switched_count":1,"failed_count":0,"copied_count":5000,"last_output_id":1},
+            "scrub":{
+            "under_way":false,"read_bytes":671088640,"target_count":7,"targets_left_count":0,"found_count":2,"damaged_message_count":1,"passes_count":1,"ended_at":"2023-11-14T22:11:50.000Z"},
             "recovery":{
             "checkpoint_lsn":50,"damaged_checkpoint_count":0,"indexed_message_count":40,"unindexed_file_count":0,"replayed_record_count":12,"replayed_bytes":6144,"survey_ms":20,"load_ms":300,"replay_ms":7}}
         "#]],
@@ -160,6 +165,18 @@ async fn a_compaction_tells_what_it_copied() {
         "#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_scrub_that_found_something_ends_with_5() {
+    let fake = Fake::default();
+    let sink = Shared::default();
+    let failure = run("scrub", fake.session(sink.clone(), false).await).await.expect_err("damage");
+    assert_eq!(failure.exit, Exit::Corrupt);
+    expect![[r#"
+        read 640.0 MiB in 7 files: 2 damaged places, 1 message damaged
+    "#]]
+    .assert_eq(&sink.text());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 
-pub(super) use status::{CheckpointObject, StatusObject};
+pub(super) use status::{CheckpointObject, ScrubObject, StatusObject};
 
 use super::{
     output::rfc3339,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::output::rfc3339;
 use crate::types::{
-    CheckpointStatus, CompactionStatus, FilesStatus, OutputId, RecoveryStatus, Status,
+    CheckpointStatus, CompactionStatus, FilesStatus, OutputId, RecoveryStatus, ScrubStatus, Status,
     WrittenStatus,
 };
 
@@ -26,6 +26,7 @@ pub(in crate::cli) struct StatusObject {
     failed_checkpoint_count: u64,
     backups_under_way: u64,
     compaction: CompactionObject,
+    scrub: ScrubObject,
     recovery: RecoveryObject,
 }
 
@@ -74,6 +75,19 @@ struct CompactionObject {
     last_output_id: Option<u64>,
 }
 
+/// The pass of the scrub that is under way, or the last.
+#[derive(Serialize)]
+pub(in crate::cli) struct ScrubObject {
+    under_way: bool,
+    read_bytes: u64,
+    target_count: u64,
+    targets_left_count: u64,
+    found_count: u64,
+    damaged_message_count: u64,
+    passes_count: u64,
+    ended_at: Option<String>,
+}
+
 /// How the start went.
 #[derive(Serialize)]
 struct RecoveryObject {
@@ -106,6 +120,7 @@ impl StatusObject {
             failed_checkpoint_count: status.checkpoints_failed,
             backups_under_way: status.backups_under_way,
             compaction: CompactionObject::new(&status.compaction),
+            scrub: ScrubObject::new(&status.scrub),
             recovery: RecoveryObject::new(&status.recovery),
         }
     }
@@ -160,6 +175,21 @@ impl CompactionObject {
             failed_count: compaction.failed_count,
             copied_count: compaction.copied_count,
             last_output_id: compaction.last_output.map(OutputId::get),
+        }
+    }
+}
+
+impl ScrubObject {
+    pub(in crate::cli) fn new(scrub: &ScrubStatus) -> Self {
+        Self {
+            under_way: scrub.under_way,
+            read_bytes: scrub.bytes,
+            target_count: scrub.targets_count,
+            targets_left_count: scrub.targets_left_count,
+            found_count: scrub.found_count,
+            damaged_message_count: scrub.damaged_messages_count,
+            passes_count: scrub.passes_count,
+            ended_at: scrub.ended_at.map(rfc3339),
         }
     }
 }

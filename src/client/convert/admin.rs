@@ -8,7 +8,7 @@ use crate::{
     proto::v1,
     types::{
         BackupId, BackupPlan, CheckpointStatus, CompactionStatus, FilesStatus, Lsn, OutputId,
-        RecoveryStatus, Seq, Status, WrittenStatus,
+        RecoveryStatus, ScrubStatus, Seq, Status, WrittenStatus,
     },
 };
 
@@ -30,6 +30,7 @@ pub(in crate::client) fn status(status: &v1::BrokerStatus) -> Result<Status, Err
         checkpoints_failed: status.failed_checkpoint_count,
         backups_under_way: status.backups_under_way,
         compaction: compaction(status.compaction.unwrap_or_default()),
+        scrub: scrub(&status.scrub.unwrap_or_default())?,
         recovery: recovery(&status.recovery.unwrap_or_default())?,
     })
 }
@@ -95,6 +96,21 @@ fn compaction(compaction: v1::CompactionStatus) -> CompactionStatus {
         copied_count: compaction.copied_count,
         last_output: compaction.last_output_id.map(OutputId::new),
     }
+}
+
+/// How the scrub is.
+pub(in crate::client) fn scrub(scrub: &v1::ScrubStatus) -> Result<ScrubStatus, Error> {
+    let ended = |at| timestamp(Some(at), "when a scrub ended");
+    Ok(ScrubStatus {
+        under_way: scrub.under_way,
+        bytes: scrub.bytes,
+        targets_count: scrub.target_count,
+        targets_left_count: scrub.targets_left_count,
+        found_count: scrub.found_count,
+        damaged_messages_count: scrub.damaged_message_count,
+        passes_count: scrub.passes_count,
+        ended_at: scrub.ended_at.map(ended).transpose()?,
+    })
 }
 
 fn recovery(recovery: &v1::RecoveryStatus) -> Result<RecoveryStatus, Error> {

@@ -6,7 +6,7 @@ mod moves;
 mod outcome;
 mod queue;
 
-pub(super) use admin::{backup, checkpoint, status};
+pub(super) use admin::{backup, checkpoint, scrub, status};
 pub(super) use message::{filter, message, peeked, send_entry, state_words, unavailable};
 pub(super) use moves::{move_request, move_task};
 pub(super) use outcome::{

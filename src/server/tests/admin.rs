@@ -9,7 +9,7 @@ use crate::{
     proto::v1::{self, admin_service_client::AdminServiceClient},
     types::{
         BackupId, BackupPlan, CheckpointStatus, CompactionStatus, FilesStatus, Lsn, Millis,
-        OutputId, RecoveryStatus, Status, WrittenStatus,
+        OutputId, RecoveryStatus, ScrubStatus, Status, WrittenStatus,
     },
 };
 
@@ -62,6 +62,16 @@ fn status() -> Status {
             failed_count: 21,
             copied_count: 22,
             last_output: Some(OutputId::new(23)),
+        },
+        scrub: ScrubStatus {
+            under_way: true,
+            bytes: 34,
+            targets_count: 35,
+            targets_left_count: 36,
+            found_count: 37,
+            damaged_messages_count: 38,
+            passes_count: 39,
+            ended_at: Some(Timestamp::from_millis(40)),
         },
         recovery: RecoveryStatus {
             checkpoint_lsn: Lsn::new(24),

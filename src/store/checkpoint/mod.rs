@@ -38,12 +38,17 @@ pub(super) fn buckets_paths(lsn: Lsn) -> [String; 2] {
 
 /// Whether a checkpoint can lie there.
 pub(super) fn is_checkpoint_path(path: &str) -> bool {
-    name_in_dir(path).and_then(lsn_of).is_some()
+    lsn_of_path(path).is_some()
 }
 
 /// Whether deduplication ids can lie there.
 pub(super) fn is_buckets_path(path: &str) -> bool {
     name_in_dir(path).and_then(lsn_of_buckets).is_some()
+}
+
+/// The LSN in the path of a checkpoint.
+pub(super) fn lsn_of_path(path: &str) -> Option<Lsn> {
+    name_in_dir(path).and_then(lsn_of)
 }
 
 fn name_in_dir(path: &str) -> Option<&str> {

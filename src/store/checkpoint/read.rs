@@ -89,6 +89,17 @@ pub(in crate::store) fn verify(
     lsn: Lsn,
     lineage: Lineage,
 ) -> Result<Manifest, BadCheckpoint> {
+    let manifest = verify_entries(disk, lsn, lineage)?;
+    buckets(disk, &manifest.buckets, &mut |_| Ok(()))?;
+    Ok(manifest)
+}
+
+/// The same without its buckets.
+pub(in crate::store) fn verify_entries(
+    disk: &dyn Disk,
+    lsn: Lsn,
+    lineage: Lineage,
+) -> Result<Manifest, BadCheckpoint> {
     let file = disk.open(&path(lsn), Access::Read)?;
     file.drop_cache()?;
     let mut reader = BlockReader::open(&*file, lineage)?;
@@ -97,7 +108,6 @@ pub(in crate::store) fn verify(
         return Err(BadCheckpoint::Content("it is of another LSN than its name".to_owned()));
     }
     while reader.next()?.is_some() {}
-    buckets(disk, &manifest.buckets, &mut |_| Ok(()))?;
     Ok(manifest)
 }
 

@@ -4,7 +4,7 @@ mod crashes;
 mod damage;
 mod order;
 mod within;
-mod world;
+pub(crate) mod world;
 
 use ledgerq::{
     broker::StartError,

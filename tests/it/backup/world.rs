@@ -151,7 +151,7 @@ fn do_it(broker: &mut SimBroker, command: Command) -> Reply {
 }
 
 /// Everything that clients see of a broker, each message with its bytes.
-pub(super) fn seen(broker: &mut SimBroker) -> Vec<String> {
+pub(crate) fn seen(broker: &mut SimBroker) -> Vec<String> {
     broker.owner().state().check_all();
     let list = Command::ListQueues { prefix: String::new(), after: None, count_max: 100 };
     let told = broker.ask(list).expect("it is answered");

@@ -15,6 +15,10 @@ mod drill;
 mod lifecycle;
 /// One run of the program from its start to its end.
 mod program;
+/// A broker that only shows what is there.
+mod read_only;
+/// Directories that a start refuses, repaired.
+mod repair;
 /// A broker that runs.
 mod server;
 /// Command lines and what they print, as a text.

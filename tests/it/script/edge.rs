@@ -144,6 +144,7 @@ impl Edge {
             Reply::Status(_)
             | Reply::Checkpointed(_)
             | Reply::Compacted { .. }
+            | Reply::Scrubbing(_)
             | Reply::BackupBegun(_) => {
                 unreachable!("scripts do not ask for these")
             }

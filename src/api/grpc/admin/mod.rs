@@ -3,6 +3,7 @@
 mod backup;
 mod checkpoint;
 mod compact;
+mod scrub;
 mod status;
 mod view;
 
@@ -39,6 +40,14 @@ impl v1::admin_service_server::AdminService for Admin {
     ) -> Result<Response<v1::CompactResponse>, Status> {
         let broker = self.gate.broker()?;
         Ok(Response::new(compact::answer(&broker).await?))
+    }
+
+    async fn scrub(
+        &self,
+        _: Request<v1::ScrubRequest>,
+    ) -> Result<Response<v1::ScrubResponse>, Status> {
+        let broker = self.gate.broker()?;
+        Ok(Response::new(scrub::answer(&broker).await?))
     }
 
     async fn begin_backup(

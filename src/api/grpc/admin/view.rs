@@ -5,7 +5,8 @@ use crate::{
     api::grpc::convert::{duration, duration_us, timestamp},
     proto::v1,
     types::{
-        self, CheckpointStatus, CompactionStatus, FilesStatus, OutputId, RecoveryStatus, Status,
+        self, CheckpointStatus, CompactionStatus, FilesStatus, OutputId, RecoveryStatus,
+        ScrubStatus, Status,
     },
 };
 
@@ -27,6 +28,7 @@ pub(super) fn status(status: &Status) -> v1::BrokerStatus {
         checkpoints_failed,
         backups_under_way,
         compaction,
+        scrub: pass,
         recovery,
     } = status;
     v1::BrokerStatus {
@@ -45,6 +47,7 @@ pub(super) fn status(status: &Status) -> v1::BrokerStatus {
         failed_checkpoint_count: *checkpoints_failed,
         backups_under_way: *backups_under_way,
         compaction: Some(self::compaction(compaction)),
+        scrub: Some(scrub(pass)),
         recovery: Some(self::recovery(recovery)),
     }
 }
@@ -113,6 +116,30 @@ fn compaction(compaction: &CompactionStatus) -> v1::CompactionStatus {
         failed_count,
         copied_count,
         last_output_id: last_output.map(OutputId::get),
+    }
+}
+
+/// How the scrub is.
+pub(super) fn scrub(scrub: &ScrubStatus) -> v1::ScrubStatus {
+    let ScrubStatus {
+        under_way,
+        bytes,
+        targets_count,
+        targets_left_count,
+        found_count,
+        damaged_messages_count,
+        passes_count,
+        ended_at,
+    } = *scrub;
+    v1::ScrubStatus {
+        under_way,
+        bytes,
+        target_count: targets_count,
+        targets_left_count,
+        found_count,
+        damaged_message_count: damaged_messages_count,
+        passes_count,
+        ended_at: ended_at.map(timestamp),
     }
 }
 
