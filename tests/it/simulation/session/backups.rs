@@ -74,9 +74,12 @@ impl Session {
         self.ask(Ask::Upkeep, Command::EndBackup { backup });
         loop {
             self.settle();
-            let is_told = |event: &Event| matches!(event, Event::Told { id: told, told: Told::Done, .. } if *told == id);
             if self.waiting.iter().all(|waiting| waiting.id != id) {
-                return self.history.iter().rev().any(is_told);
+                let mut told = self.history.iter().rev().filter_map(|event| match event {
+                    Event::Told { id: told, told: outcome, .. } if *told == id => Some(outcome),
+                    _ => None,
+                });
+                return told.next() == Some(&Told::Done);
             }
             let broker = self.broker.as_mut().expect("the session has started");
             if !broker.go_on(&mut self.random) {
