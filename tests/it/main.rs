@@ -24,6 +24,8 @@ mod fairness;
 mod format_doc;
 /// Bytes that every later version must read.
 mod golden;
+/// Messages of the largest size.
+mod large;
 /// How the sources are kept: which room may use which, and what a file may look like.
 mod layering;
 /// Rules about checkpoints, reclaim and compaction, each with the history that it prevents.

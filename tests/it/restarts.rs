@@ -3,11 +3,13 @@
 use ledgerq::{
     broker::start::{CLOCK_JUMP_MAX, Settings},
     disk::{SimDisk, sim::keep_none},
-    types::{Command, DeleteMode, Leased, Millis, Reply, SendEntry, SettingsPatch},
+    types::{
+        CheckpointStatus, Command, DeleteMode, Leased, Millis, Reply, SendEntry, SettingsPatch,
+    },
 };
 
 use crate::{
-    broker::{BEGIN, SimBroker, ToldClock, small_settings},
+    broker::{BEGIN, SimBroker, Told, ToldClock, small_settings},
     commands::{self, queue},
 };
 
@@ -214,4 +216,28 @@ fn a_start_does_without_footers() {
     }
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
     assert_eq!(ready(&mut broker), 40);
+}
+
+#[test]
+fn a_start_tells_of_the_checkpoints_that_it_found() {
+    let clock = ToldClock::new();
+    let disk = disk_with_a_message(&clock);
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    let mut status = |broker: &mut SimBroker| match broker.ask(Command::GetStatus) {
+        Some(Told { reply: Ok(Reply::Status(status)), .. }) => status,
+        other => panic!("answered with {other:?}"),
+    };
+    let before = status(&mut broker);
+    assert_eq!((before.checkpoint, before.checkpoint_before), (None, None));
+    for _ in 0..2 {
+        broker.ask(Command::Checkpoint).expect("it is answered");
+    }
+    let taken = status(&mut broker);
+    let disk = disk.kill();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 3).expect("it starts");
+    let found = status(&mut broker);
+    let what = |told: Option<CheckpointStatus>| told.map(|told| (told.lsn, told.at, told.bytes));
+    assert!(what(taken.checkpoint_before).is_some());
+    assert_eq!(what(found.checkpoint), what(taken.checkpoint));
+    assert_eq!(what(found.checkpoint_before), what(taken.checkpoint_before));
 }

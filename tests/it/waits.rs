@@ -39,3 +39,18 @@ fn who_waits_is_served_before_who_comes_when_the_delay_ends() {
     assert_eq!(received_count(broker.take_told(first)), 1);
     assert_eq!(received_count(broker.take_told(second)), 0);
 }
+
+#[test]
+fn the_owner_asks_to_be_woken_when_a_delay_ends() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    let ends_at = clock.now().after(Millis::from_secs(5));
+    let late = commands::delayed("hello", Millis::from_secs(5));
+    broker.ask(commands::send("jobs", late)).expect("it is answered");
+    let poll = broker.submit(receive(Millis::from_secs(20)));
+    broker.advance(Millis::from_secs(1));
+    assert_eq!(broker.owner().next_wake(), Some(ends_at));
+    broker.advance(Millis::from_secs(4));
+    assert_eq!(received_count(broker.take_told(poll)), 1);
+}
