@@ -185,6 +185,7 @@ fn a_lease_is_not_longer_for_a_clock_that_was_set_back() {
     let clock = ToldClock::new();
     let disk = disk_with_a_message(&clock);
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    broker.advance(Millis::from_secs(5));
     let lease = commands::receive("jobs", 1, Some(Millis::from_secs(30)));
     broker.ask(lease).expect("it is answered");
 
@@ -210,7 +211,7 @@ fn a_start_does_without_footers() {
     let taken = broker.ask(Command::Checkpoint).expect("it is answered").reply;
     assert!(matches!(taken, Ok(Reply::Checkpointed(_))), "{taken:?}");
     let disk = disk.kill();
-    for path in disk.paths().into_iter().filter(|path| path.ends_with(".seg")) {
+    for path in disk.paths().into_iter().filter(|path| path.starts_with("segments/")) {
         let last = disk.file(&path).expect("it is there").len() as u64 - 1;
         disk.corrupt(&path, last, |byte| !byte).expect("it is there");
     }
@@ -223,7 +224,7 @@ fn a_start_tells_of_the_checkpoints_that_it_found() {
     let clock = ToldClock::new();
     let disk = disk_with_a_message(&clock);
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
-    let mut status = |broker: &mut SimBroker| match broker.ask(Command::GetStatus) {
+    let status = |broker: &mut SimBroker| match broker.ask(Command::GetStatus) {
         Some(Told { reply: Ok(Reply::Status(status)), .. }) => status,
         other => panic!("answered with {other:?}"),
     };
