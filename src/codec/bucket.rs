@@ -83,6 +83,9 @@ mod tests {
                 prop_assert!(decode_bucket(&bytes[..end]).is_err());
             }
             prop_assert_eq!(decode_bucket(&bytes), Ok(bucket));
+            let (offset, count) = (bytes.len(), 2);
+            bytes.extend([0; 2]);
+            prop_assert_eq!(decode_bucket(&bytes), Err(DecodeError::LeftOver { offset, count }));
         }
 
         #[test]

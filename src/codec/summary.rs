@@ -237,6 +237,17 @@ mod tests {
     }
 
     #[test]
+    fn an_error_says_where_it_is() {
+        let mut bytes = Vec::new();
+        encode_summaries_head(Seq::new(1), NOW, &mut bytes);
+        let offset = bytes.len();
+        bytes.push(0xf0);
+        let outcome = decode_summaries(&bytes, &mut |_, _, _| {});
+        let what = "a summary's flags";
+        assert_eq!(outcome, Err(DecodeError::Unknown { offset, what, value: 0xf0 }));
+    }
+
+    #[test]
     fn a_frame_without_a_last_seq_is_refused() {
         let mut bytes = Vec::new();
         encode_summaries_head(Seq::new(u64::MAX), NOW, &mut bytes);

@@ -203,6 +203,16 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_is_one_processs_at_a_time_and_new_once() {
+        let disk = SimDisk::new();
+        let directory = open(&disk, 1).expect("an empty directory");
+        assert!(directory.is_new());
+        assert!(matches!(open(&disk, 2), Err(StoreError::Locked)));
+        drop(directory);
+        assert!(open(&disk, 3).is_ok_and(|directory| !directory.is_new()));
+    }
+
+    #[test]
     fn an_identity_without_segments_is_a_directory_that_lost_its_log() {
         let disk = SimDisk::new();
         assert!(open(&disk, 1).is_ok_and(|directory| directory.is_new()));

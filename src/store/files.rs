@@ -114,3 +114,58 @@ impl Files {
         status
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        disk::{Disk, SimDisk},
+        log::SegmentId,
+        types::OutputId,
+    };
+
+    fn info(disk: &SimDisk, name: &str, bytes: u64) -> StoredInfo {
+        StoredInfo::new(disk.create(name).expect("there is space"), bytes, 1, Lsn::new(1))
+    }
+
+    #[test]
+    fn figures_follow_what_comes_and_goes() {
+        let disk = SimDisk::new();
+        let mut files = Files::default();
+        let segment = FileId::Segment(SegmentId::new(1));
+        let output = FileId::Output(OutputId::new(1));
+        files.insert(segment, info(&disk, "a", 1000));
+        files.insert(output, info(&disk, "b", 300));
+        assert_eq!(files.dead_bytes, 1300);
+        for length in [40, 2] {
+            files.came(segment, length);
+        }
+        files.came(output, 7);
+        assert_eq!(files.dead_bytes, 0);
+        files.left(segment, 40);
+        files.left(output, 7);
+        assert_eq!(files.dead_bytes, 300);
+        let expected = FilesStatus {
+            segment_count: 1,
+            output_count: 1,
+            bytes: 1300,
+            live_bytes: 2,
+            live_count: 1,
+            dead_bytes: 47,
+            pinned_count: 1,
+            ..FilesStatus::default()
+        };
+        assert_eq!(files.status(), expected);
+        assert!(files.remove(output).is_some() && files.remove(output).is_none());
+        assert!(files.remove(segment).is_some_and(|info| info.live_count == 1));
+        assert_eq!((files.dead_bytes, files.status()), (0, FilesStatus::default()));
+    }
+
+    #[test]
+    fn a_file_is_sparse_below_half() {
+        let disk = SimDisk::new();
+        let with =
+            |live_bytes| StoredInfo { live_bytes, ..info(&disk, &format!("{live_bytes}"), 9) };
+        assert!(with(4).is_sparse() && !with(5).is_sparse());
+    }
+}

@@ -75,3 +75,39 @@ fn remove(disk: &dyn Disk, path: &str) -> io::Result<()> {
         outcome => outcome,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SimDisk;
+
+    #[test]
+    fn the_reserve_takes_its_space_until_it_is_given_back() {
+        let disk = SimDisk::new();
+        assert_eq!(reserved_bytes(&disk).expect("nothing fails"), 0);
+        let bytes = 2 * ZERO_BYTES + 7;
+        assert_eq!(ReserveTask::Make(bytes).run(&disk).expect("there is space"), bytes);
+        assert_eq!(reserved_bytes(&disk).expect("nothing fails"), bytes);
+        assert_eq!(disk.paths(), [RESERVE]);
+        assert_eq!(ReserveTask::Release.run(&disk).expect("nothing fails"), 0);
+        assert!(disk.paths().is_empty());
+        assert_eq!(ReserveTask::Release.run(&disk).expect("it was gone already"), 0);
+    }
+
+    #[test]
+    fn a_reserve_for_which_there_is_no_space_takes_none() {
+        let disk = SimDisk::new();
+        disk.plant(RESERVE_TEMPORARY, b"left by a process that ended").expect("there is space");
+        disk.set_capacity_bytes(Some(ZERO_BYTES));
+        assert!(ReserveTask::Make(2 * ZERO_BYTES).run(&disk).is_err());
+        assert!(disk.paths().is_empty());
+        assert_eq!(ReserveTask::Make(ZERO_BYTES).run(&disk).expect("it fits"), ZERO_BYTES);
+    }
+
+    #[test]
+    fn a_reserve_that_cannot_be_looked_at_is_not_none() {
+        let disk = SimDisk::new();
+        drop(disk.kill());
+        assert!(reserved_bytes(&disk).is_err());
+    }
+}

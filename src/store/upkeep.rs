@@ -231,3 +231,33 @@ fn listed(info: &StoredInfo) -> ListedFile {
         live: RoaringTreemap::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{store::Settings, types::Lineage};
+
+    #[test]
+    fn the_reserve_has_room_for_an_output_and_two_checkpoints() {
+        let settings = Settings {
+            tail_cache_bytes: 0,
+            segment_bytes: 1600,
+            output_bytes: 1200,
+            pool_count_max: 0,
+        };
+        let mut store = Store::new(settings, Lineage([1; 16]));
+        assert_eq!((store.segment_bytes(), store.reserve_bytes()), (1600, 1200 + 2 * 100));
+        let position = Position { lsn: Lsn::new(9), segment: SegmentId::FIRST, offset: 64, crc: 1 };
+        let manifest = Manifest {
+            position,
+            at: Timestamp::ZERO,
+            next_output: OutputId::new(1),
+            files: BTreeMap::new(),
+            buckets: Vec::new(),
+        };
+        store.adopt([(manifest, 5000)].into_iter(), Vec::new());
+        assert_eq!(store.reserve_bytes(), 1200 + 2 * 5000);
+    }
+}

@@ -204,3 +204,17 @@ fn retention_gives_whole_segments_back_after_two_checkpoints() {
     bounded.broker.advance(Millis::from_secs(3601));
     gives_everything_back(bounded);
 }
+
+#[test]
+fn what_was_written_is_told_by_kind() {
+    let mut bounded = Bounded::start();
+    bounded.ask(create("jobs"));
+    (0..60).for_each(|_| bounded.send("jobs"));
+    bounded.broker.advance(Millis::from_secs(1));
+    let (written, files) = (bounded.status().written, bounded.files());
+    let rolled = files.segment_count - 1;
+    assert!(rolled >= 1 && written.frame_bytes > 60 * BODY_BYTES as u64, "{written:?}");
+    assert!(written.footer_bytes >= rolled * 64, "{written:?}");
+    let prepared = (rolled + files.standby_count) * SEGMENT_BYTES_MIN;
+    assert!(written.zero_bytes >= prepared, "{written:?}, {files:?}");
+}

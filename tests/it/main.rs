@@ -26,6 +26,8 @@ mod format_doc;
 mod golden;
 /// What clients asked and were told, and the checker that finds broken promises in it.
 mod history;
+/// Messages of the largest size.
+mod large;
 /// How the sources are kept: which room may use which, and what a file may look like.
 mod layering;
 /// Rules about checkpoints, reclaim and compaction, each with the history that it prevents.

@@ -3,11 +3,13 @@
 use ledgerq::{
     broker::start::{CLOCK_JUMP_MAX, Settings},
     disk::{SimDisk, sim::keep_none},
-    types::{Command, DeleteMode, Leased, Millis, Reply, SendEntry, SettingsPatch},
+    types::{
+        CheckpointStatus, Command, DeleteMode, Leased, Millis, Reply, SendEntry, SettingsPatch,
+    },
 };
 
 use crate::{
-    broker::{BEGIN, SimBroker, ToldClock, small_settings},
+    broker::{BEGIN, SimBroker, Told, ToldClock, small_settings},
     commands::{self, queue},
 };
 
@@ -183,6 +185,7 @@ fn a_lease_is_not_longer_for_a_clock_that_was_set_back() {
     let clock = ToldClock::new();
     let disk = disk_with_a_message(&clock);
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    broker.advance(Millis::from_secs(5));
     let lease = commands::receive("jobs", 1, Some(Millis::from_secs(30)));
     broker.ask(lease).expect("it is answered");
 
@@ -208,10 +211,34 @@ fn a_start_does_without_footers() {
     let taken = broker.ask(Command::Checkpoint).expect("it is answered").reply;
     assert!(matches!(taken, Ok(Reply::Checkpointed(_))), "{taken:?}");
     let disk = disk.kill();
-    for path in disk.paths().into_iter().filter(|path| path.contains(".seg")) {
+    for path in disk.paths().into_iter().filter(|path| path.starts_with("segments/")) {
         let last = disk.file(&path).expect("it is there").len() as u64 - 1;
         disk.corrupt(&path, last, |byte| !byte).expect("it is there");
     }
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
     assert_eq!(ready(&mut broker), 40);
+}
+
+#[test]
+fn a_start_tells_of_the_checkpoints_that_it_found() {
+    let clock = ToldClock::new();
+    let disk = disk_with_a_message(&clock);
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    let status = |broker: &mut SimBroker| match broker.ask(Command::GetStatus) {
+        Some(Told { reply: Ok(Reply::Status(status)), .. }) => status,
+        other => panic!("answered with {other:?}"),
+    };
+    let before = status(&mut broker);
+    assert_eq!((before.checkpoint, before.checkpoint_before), (None, None));
+    for _ in 0..2 {
+        broker.ask(Command::Checkpoint).expect("it is answered");
+    }
+    let taken = status(&mut broker);
+    let disk = disk.kill();
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 3).expect("it starts");
+    let found = status(&mut broker);
+    let what = |told: Option<CheckpointStatus>| told.map(|told| (told.lsn, told.at, told.bytes));
+    assert!(what(taken.checkpoint_before).is_some());
+    assert_eq!(what(found.checkpoint), what(taken.checkpoint));
+    assert_eq!(what(found.checkpoint_before), what(taken.checkpoint_before));
 }

@@ -72,3 +72,18 @@ fn what_is_asked_while_the_disk_stalls_has_the_time_at_which_it_was_asked() {
     let Ok(Reply::Sent(outcomes)) = &again.reply else { panic!("answered with {again:?}") };
     assert!(outcomes[0].as_ref().is_ok_and(|sent| sent.is_duplicate), "it is known for 5 minutes");
 }
+
+#[test]
+fn the_owner_asks_to_be_woken_when_a_delay_ends() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    let ends_at = clock.now().after(Millis::from_secs(5));
+    let late = commands::delayed("hello", Millis::from_secs(5));
+    broker.ask(commands::send("jobs", late)).expect("it is answered");
+    let poll = broker.submit(receive(Millis::from_secs(20)));
+    broker.advance(Millis::from_secs(1));
+    assert_eq!(broker.owner().next_wake(), Some(ends_at));
+    broker.advance(Millis::from_secs(4));
+    assert_eq!(received_count(broker.take_told(poll)), 1);
+}

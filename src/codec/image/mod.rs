@@ -36,6 +36,55 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::types::{ImageEntry, Nonce, PhaseImage, QueueId, Seq, Timestamp, TouchedImage};
+
+    fn untouched() -> TouchedImage {
+        TouchedImage {
+            queue: QueueId::new(1),
+            seq: Seq::new(2),
+            group: None,
+            priority: 3,
+            sent_at: Timestamp::from_millis(4),
+            retained_from: Timestamp::from_millis(4),
+            expires_at: None,
+            size: 5,
+            receive_count: 0,
+            first_received_at: Timestamp::ZERO,
+            leased_at: Timestamp::ZERO,
+            nonce: Nonce::default(),
+            is_changed: false,
+            is_repeated: false,
+            received_elsewhere: 0,
+            source: None,
+            phase: PhaseImage::Ready { turn: -1 },
+        }
+    }
+
+    /// No field is taken for what it is by default because another one is.
+    #[test]
+    fn each_field_of_a_touched_message_is_kept_by_itself() {
+        let at = Timestamp::from_millis(9);
+        let cases = [
+            untouched(),
+            TouchedImage { retained_from: at, ..untouched() },
+            TouchedImage { expires_at: Some(at), ..untouched() },
+            TouchedImage { receive_count: 1, ..untouched() },
+            TouchedImage { first_received_at: at, ..untouched() },
+            TouchedImage { leased_at: at, ..untouched() },
+            TouchedImage { nonce: Nonce::new(1), ..untouched() },
+            TouchedImage { is_changed: true, ..untouched() },
+            TouchedImage { is_repeated: true, ..untouched() },
+            TouchedImage { received_elsewhere: 1, ..untouched() },
+            TouchedImage { source: Some(QueueId::new(7)), ..untouched() },
+        ];
+        for touched in cases {
+            let (mut bytes, mut found) = (Vec::new(), Vec::new());
+            let entry = ImageEntry::Touched(touched.into());
+            encode_image_entry(&entry, &mut bytes);
+            let outcome = decode_image_entries(&bytes, &mut |entry| found.push(entry));
+            assert_eq!((outcome, found), (Ok(()), vec![entry]));
+        }
+    }
 
     proptest! {
         #[test]

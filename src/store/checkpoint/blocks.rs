@@ -234,3 +234,64 @@ fn number(bytes: &[u8], at: usize) -> u32 {
 fn damaged(offset: u64, found: &'static str) -> BadCheckpoint {
     BadCheckpoint::Damaged { offset, found }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Disk, SimDisk};
+
+    const LINEAGE: Lineage = Lineage([3; 16]);
+    /// Beyond 32 bits.
+    const LSN: u64 = 5 << 32 | 7;
+
+    /// A file of three blocks, and its length as the writer tells it.
+    fn written(disk: &SimDisk) -> u64 {
+        let file = disk.create("blocks").expect("there is space");
+        let begun = BlockWriter::begin(&*file, 9, LINEAGE, Lsn::new(LSN));
+        let mut writer = begun.expect("there is space");
+        for (kind, content) in
+            [(Kind::Manifest, &b"manifest"[..]), (Kind::Entries, b"entries"), (Kind::End, b"")]
+        {
+            writer.append(&*file, kind, content).expect("there is space");
+        }
+        file.sync_all().expect("nothing fails");
+        disk.sync_dir("").expect("nothing fails");
+        writer.bytes()
+    }
+
+    fn read(disk: &SimDisk) -> Result<(Lsn, usize), BadCheckpoint> {
+        let file = disk.open("blocks", crate::disk::Access::Read).expect("it is there");
+        let mut reader = BlockReader::open(&*file, LINEAGE)?;
+        let mut count = 0;
+        while reader.next()?.is_some() {
+            count += 1;
+        }
+        Ok((reader.lsn, count))
+    }
+
+    #[test]
+    fn blocks_are_read_as_they_were_written() {
+        let disk = SimDisk::new();
+        let bytes = written(&disk);
+        assert_eq!(disk.file("blocks").map(|file| file.len() as u64), Some(bytes));
+        assert!(read(&disk).is_ok_and(|found| found == (Lsn::new(LSN), 2)));
+    }
+
+    #[test]
+    fn every_changed_byte_and_every_other_length_is_refused() {
+        let disk = SimDisk::new();
+        let bytes = written(&disk);
+        for offset in 0..bytes {
+            let changed = disk.snapshot();
+            changed.corrupt("blocks", offset, |byte| !byte).expect("it is there");
+            assert!(read(&changed).is_err(), "byte {offset}");
+            let cut = disk.snapshot();
+            cut.truncate("blocks", offset).expect("it is there");
+            assert!(read(&cut).is_err(), "length {offset}");
+        }
+        let longer = disk.file("blocks").expect("it is there");
+        let other = SimDisk::new();
+        other.plant("blocks", &[&longer[..], &[0]].concat()).expect("there is space");
+        assert!(read(&other).is_err(), "a byte too much");
+    }
+}
