@@ -8,7 +8,7 @@
 use super::restore::NotAnImage;
 use crate::types::{
     AttemptImage, BaseImage, DeduplicationBucket, MoveImage, PhaseImage, QueueId, QueueImage, Seq,
-    Summary, TaskId, Timestamp, TouchedImage,
+    Summary, TaskId, Timestamp, TouchedImage, limits::DEDUPLICATION_WINDOW,
 };
 
 /// Above this no number is given any more: long before it a disk is full, and up to it each has a
@@ -154,16 +154,18 @@ pub(super) fn running(task: TaskId, has_source: bool) -> Result<(), NotAnImage> 
     hold(|| format!("move task {task}"), &[(has_source, "it runs and its source is not there")])
 }
 
-/// Deduplication ids, by themselves, of a queue that was purged up to a message.
+/// Deduplication ids, by themselves, of a queue that was purged up to a message. None counts for
+/// longer than one that is accepted now: those to come stand behind them.
 pub(super) fn bucket(
     bucket: &DeduplicationBucket,
-    next_seq: Seq,
+    base: &BaseImage,
     purged_below: Seq,
 ) -> Result<(), NotAnImage> {
     let DeduplicationBucket { queue, first, ref ids } = *bucket;
     let is_first = ids.first().is_some_and(|(_, seq, _)| *seq == first);
     let ascends = ids.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 < pair[1].1);
-    let was_sent = ids.last().is_some_and(|(_, seq, _)| *seq < next_seq);
+    let last_end = base.now.after(DEDUPLICATION_WINDOW);
+    let was_sent = ids.last().is_some_and(|(end, seq, _)| *seq < base.next_seq && *end <= last_end);
     let was_purged = first == Seq::default() || first < purged_below;
     let holds = is_first && ascends && was_sent && !was_purged;
     if holds { Ok(()) } else { Err(NotAnImage::Bucket { queue, first }) }

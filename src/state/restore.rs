@@ -134,8 +134,9 @@ impl Restoring {
     /// Deduplication ids of one queue.
     pub fn bucket(&mut self, bucket: DeduplicationBucket) -> Result<(), NotAnImage> {
         let id = bucket.queue;
+        let base = self.base.ok_or(NotAnImage::Base)?;
         let known = self.state.queues.get(&id).ok_or(NotAnImage::NoQueue(id))?;
-        coherence::bucket(&bucket, self.state.next_seq, known.purged_below)?;
+        coherence::bucket(&bucket, &base, known.purged_below)?;
         self.buckets.entry(id).or_default().push(bucket);
         Ok(())
     }

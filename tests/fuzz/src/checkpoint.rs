@@ -5,7 +5,7 @@
 //! checksum was made right again, it has the same queues with the same counts as before.
 
 #[path = "../../it/broker.rs"]
-#[allow(dead_code, reason = "it is made for tests that use more of it")]
+#[allow(dead_code, unused_imports, reason = "it is made for tests that use more of it")]
 mod broker;
 #[path = "../../it/commands.rs"]
 #[allow(dead_code, reason = "it is made for tests that use more of it")]

@@ -260,6 +260,8 @@ fn deduplication_ids_that_do_not_follow_each_other_are_refused() {
     is_refused(changed(&|ids| ids[1].1 = UNSENT));
     is_refused(changed(&|ids| ids[1].1 = ids[0].1));
     is_refused(changed(&|ids| ids[1].0 = Timestamp::ZERO));
+    // Those that are accepted later would stop to count before it.
+    is_refused(changed(&|ids| ids[1].0 = ids[1].0.after(Millis::new(1))));
     is_refused(changed(&|ids| ids[1].2 = ids[0].2));
     let twice = |taken: &mut Taken| {
         let DeduplicationBucket { queue, first, ref ids } = taken.buckets[0];
@@ -268,7 +270,7 @@ fn deduplication_ids_that_do_not_follow_each_other_are_refused() {
     is_refused(refusal(twice));
     let of_the_purged = |taken: &mut Taken| {
         let (id, first) = (QueueId::new(2), Seq::new(1));
-        let ids = vec![(NEVER, first, attempt(9))].into();
+        let ids = vec![(taken.buckets[0].ids[0].0, first, attempt(9))].into();
         taken.buckets.push(DeduplicationBucket { queue: id, first, ids });
     };
     is_refused(refusal(of_the_purged));
