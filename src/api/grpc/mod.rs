@@ -1,8 +1,9 @@
 //! The native API: the services of `proto/ledgerq/v1` over a broker's handle.
 //!
 //! Read in this order: `parse` and `convert` are the way in and out of the proto's words;
-//! `intake` bounds what requests take before they are decoded; `refusal` gives each rejection its code and reason, `status` its gRPC form; `batch` lets a
-//! bad entry fail alone; `queue`, `message`, `redrive` and `admin` have one file for each request.
+//! `intake` bounds what requests take before they are decoded; `refusal` gives each rejection its
+//! code and reason, `status` its gRPC form; `batch` lets a bad entry fail alone; `queue`, `message`,
+//! `redrive` and `admin` have one file for each request.
 
 mod admin;
 mod batch;

@@ -1,8 +1,8 @@
 //! The checkpoints of a broker's directory, changed by hand, under right checksums too.
 //!
 //! Whatever they hold, an audit says what a start then does, and a broker that starts goes on:
-//! it tells its queues, lets time pass, takes a checkpoint and starts again as it was. As long as no
-//! checksum was made right again, it has the same queues with the same counts as before.
+//! it tells its queues, lets time pass, takes a checkpoint and starts again as it was. As long as
+//! no checksum was made right again, it has the same queues with the same counts as before.
 
 #[path = "../../it/broker.rs"]
 #[allow(dead_code, unused_imports, reason = "it is made for tests that use more of it")]

@@ -2,8 +2,8 @@
 //!
 //! A client decides how long a list is before anybody has looked at it, and a list of empty entries
 //! takes a hundred times its bytes once it is decoded. So values of lists are counted as the bytes
-//! come in, and a request that has too many is not taken in at all: its bytes are dropped while they
-//! are counted to the end, so that the refusal says how many there were.
+//! come in, and a request that has too many is not taken in at all: its bytes are dropped while
+//! they are counted to the end, so that the refusal says how many there were.
 //!
 //! **Invariant**: the bytes of all requests that were not decoded yet are within one budget. Who
 //! comes when it is used up is refused and not held back: requests that wait with a part of them

@@ -1,8 +1,8 @@
 //! Counting the values of a request while its bytes come in, in pieces of any length.
 //!
-//! The wire format is that of protobuf (protobuf.dev/programming-guides/encoding): fields one behind
-//! the other, each a key and what its type says. Nothing is decoded, no byte is kept. Bytes that are
-//! no message are left to the decoder, which goes the same way and stops at the same byte.
+//! The wire format is that of protobuf (protobuf.dev/programming-guides/encoding): fields one
+//! behind the other, each a key and what its type says. Nothing is decoded, no byte is kept. Bytes
+//! that are no message are left to the decoder, which goes the same way and stops at the same byte.
 
 use super::{
     PREFIX_BYTES,
