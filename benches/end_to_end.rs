@@ -205,8 +205,12 @@ async fn serve_broker(directory: &Path) -> SocketAddr {
     let gate = Gate::new();
     gate.open(broker.handle().clone());
     let (listener, address) = listen().await;
-    let settings =
-        server::Settings { tls: None, drain_max: Duration::from_secs(1), test_clock: None };
+    let settings = server::Settings {
+        tls: None,
+        drain_max: Duration::from_secs(1),
+        incoming_bytes_max: 256 << 20,
+        test_clock: None,
+    };
     tokio::spawn(async move {
         let _broker = broker;
         server::serve(listener, gate, settings, std::future::pending()).await

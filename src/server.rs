@@ -32,6 +32,9 @@ pub struct Settings {
     pub tls: Option<Identity>,
     /// How long calls under way may take to end once the shutdown begins.
     pub drain_max: Duration,
+    /// Bytes that are kept of requests that are coming in, over all connections; at least one
+    /// request is.
+    pub incoming_bytes_max: u64,
     /// The broker's clock, if clients are to move it. Only for tests of programs, and only where no
     /// one else can connect.
     pub test_clock: Option<Arc<TestClock>>,
@@ -68,14 +71,16 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Drained, ServeError> {
-    let Settings { tls, drain_max, test_clock } = settings;
+    let Settings { tls, drain_max, incoming_bytes_max, test_clock } = settings;
     let (health, health_service) = grpc::health::Reporter::new().await;
     let mut server = builder();
     if let Some(identity) = tls {
         let tls = ServerTlsConfig::new().identity(identity);
         server = server.tls_config(tls).map_err(ServeError::Tls)?;
     }
-    let router = server.add_routes(grpc::routes(&gate, test_clock)).add_service(health_service);
+    let services = grpc::routes(&gate, test_clock, incoming_bytes_max);
+    let health_service = health_service.max_decoding_message_size(grpc::NAME_BYTES_MAX);
+    let router = server.add_routes(services).add_service(health_service);
     let incoming =
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE_AFTER));
     let (stop, stopped) = oneshot::channel::<()>();

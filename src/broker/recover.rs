@@ -191,6 +191,10 @@ fn load(
     if state.applied_lsn() != lsn {
         return Err(refused(format!("its state is that at LSN {}", state.applied_lsn())).into());
     }
+    if state.now() != manifest.at {
+        let (told, is) = (manifest.at, state.now());
+        return Err(refused(format!("it is of {told}, and its state is of {is}")).into());
+    }
     Ok((state, report))
 }
 

@@ -62,7 +62,8 @@ pub(super) async fn serve(
              a later time keeps it; not for data that anybody needs"
         );
     }
-    let settings = server::Settings { tls, drain_max, test_clock };
+    let incoming_bytes_max = config.requests_bytes_max;
+    let settings = server::Settings { tls, drain_max, incoming_bytes_max, test_clock };
     // Whoever drops `end` ends the server as well.
     let serving = server::serve(listener, gate.clone(), settings, async { drop(ended.await) });
     let serving = tokio::spawn(serving);

@@ -30,6 +30,7 @@ mod apply;
 mod attempts;
 mod backlog;
 mod browse;
+mod coherence;
 mod cow;
 mod deadlines;
 mod decide_moves;

@@ -9,6 +9,7 @@ use super::{
     Settings, State,
     attempts::Attempt,
     backlog::Waiting,
+    coherence,
     deadlines::{Deadlines, Due},
     lanes::Lanes,
     moves::MoveTask,
@@ -58,7 +59,8 @@ pub enum NotAnImage {
     /// The attempt is there twice.
     #[error("an attempt of queue {0} is there twice")]
     Attempt(QueueId),
-    /// The bucket is empty, or has another name than its first message.
+    /// The bucket is empty, has another name than its first message, or does not go with the
+    /// queue's others.
     #[error("the deduplication ids of queue {queue} from message {first} on are not valid")]
     Bucket {
         /// The queue.
@@ -66,13 +68,22 @@ pub enum NotAnImage {
         /// By what the bucket is known.
         first: Seq,
     },
+    /// No state ever said this.
+    #[error("the checkpoint contradicts itself: {of}: {problem}")]
+    Contradiction {
+        /// What of it does, as `queue 3`.
+        of: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
 }
 
 /// A state that is being put together: first all entries, in their order; then buckets, in any
 /// order, and summaries.
 pub struct Restoring {
     state: State,
-    has_base: bool,
+    /// `None` before the first entry.
+    base: Option<BaseImage>,
     /// Messages that entries tell of, and whether each is there; sorted before the first summary.
     told: Vec<(Seq, bool)>,
     is_sorted: bool,
@@ -90,7 +101,7 @@ impl Restoring {
     pub fn new(settings: Settings) -> Self {
         Self {
             state: State::new(settings),
-            has_base: false,
+            base: None,
             told: Vec::new(),
             is_sorted: false,
             next_told: 0,
@@ -102,30 +113,31 @@ impl Restoring {
 
     /// The next entry, in the order in which [`State::image_slice`] gave them.
     pub fn entry(&mut self, entry: ImageEntry) -> Result<(), NotAnImage> {
-        if self.has_base == matches!(entry, ImageEntry::Base(_)) {
-            return Err(NotAnImage::Base);
-        }
+        let Some(base) = self.base else {
+            let ImageEntry::Base(base) = entry else { return Err(NotAnImage::Base) };
+            return self.base(base);
+        };
         match entry {
-            ImageEntry::Base(base) => self.base(&base),
-            ImageEntry::Queue(queue) => self.queue(*queue)?,
-            ImageEntry::Touched(touched) => self.touched(*touched)?,
-            ImageEntry::Attempt(attempt) => self.attempt(attempt)?,
-            ImageEntry::Move(task) => self.task(*task)?,
-            ImageEntry::Gone(seq) => self.told.push((seq, false)),
+            ImageEntry::Base(_) => Err(NotAnImage::Base),
+            ImageEntry::Queue(queue) => self.queue(*queue, &base),
+            ImageEntry::Touched(touched) => self.touched(*touched, &base),
+            ImageEntry::Attempt(attempt) => self.attempt(attempt, &base),
+            ImageEntry::Move(task) => self.task(*task, &base),
+            ImageEntry::Gone(seq) => {
+                coherence::gone(seq, &base)?;
+                self.told.push((seq, false));
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Deduplication ids of one queue.
     pub fn bucket(&mut self, bucket: DeduplicationBucket) -> Result<(), NotAnImage> {
-        let (queue, first) = (bucket.queue, bucket.first);
-        if !self.state.queues.contains_key(&queue) {
-            return Err(NotAnImage::NoQueue(queue));
-        }
-        if bucket.ids.first().is_none_or(|(_, seq, _)| *seq != first) {
-            return Err(NotAnImage::Bucket { queue, first });
-        }
-        self.buckets.entry(queue).or_default().push(bucket);
+        let id = bucket.queue;
+        let base = self.base.ok_or(NotAnImage::Base)?;
+        let known = self.state.queues.get(&id).ok_or(NotAnImage::NoQueue(id))?;
+        coherence::bucket(&bucket, &base, known.purged_below)?;
+        self.buckets.entry(id).or_default().push(bucket);
         Ok(())
     }
 
@@ -162,7 +174,7 @@ impl Restoring {
     /// The state. Not if something is missing, or if a summary was not valid.
     pub fn finish(mut self) -> Result<State, NotAnImage> {
         self.sort();
-        if !self.has_base {
+        if self.base.is_none() {
             return Err(NotAnImage::Base);
         }
         if let Some(fault) = self.fault {
@@ -180,11 +192,16 @@ impl Restoring {
             queue.schedule_arrival(&mut state.deadlines);
             let mut buckets = self.buckets.remove(&id).unwrap_or_default();
             buckets.sort_unstable_by_key(|bucket| bucket.first);
-            queue.window = Window::restored(buckets, state.now);
+            queue.window = Window::restored(buckets, state.now)
+                .map_err(|first| NotAnImage::Bucket { queue: id, first })?;
             if let Some(at) = queue.window.next_end() {
                 state.deadlines.insert(at, Due::Deduplication(id));
             }
             state.schedule_retention(id);
+        }
+        for (id, task) in state.tasks.iter().filter(|(_, task)| task.outcome.is_none()) {
+            let has_source = state.queue_name(task.source) == Some(&task.spec.source);
+            coherence::running(*id, has_source)?;
         }
         Ok(state)
     }
@@ -201,8 +218,9 @@ impl Restoring {
         }
     }
 
-    fn base(&mut self, base: &BaseImage) {
-        self.has_base = true;
+    fn base(&mut self, base: BaseImage) -> Result<(), NotAnImage> {
+        coherence::base(&base)?;
+        self.base = Some(base);
         let state = &mut self.state;
         state.applied_lsn = base.applied_lsn;
         state.now = base.now;
@@ -210,9 +228,11 @@ impl Restoring {
         state.next_seq = base.next_seq;
         state.next_task = base.next_task;
         state.retention_held = base.retention_held;
+        Ok(())
     }
 
-    fn queue(&mut self, image: QueueImage) -> Result<(), NotAnImage> {
+    fn queue(&mut self, image: QueueImage, base: &BaseImage) -> Result<(), NotAnImage> {
+        coherence::queue(&image, base)?;
         let (state, id) = (&mut self.state, image.id);
         let is_known = state.queues.contains_key(&id) || state.names.contains_key(&image.name);
         if is_known || id >= state.next_queue {
@@ -233,7 +253,7 @@ impl Restoring {
         Ok(())
     }
 
-    fn touched(&mut self, image: TouchedImage) -> Result<(), NotAnImage> {
+    fn touched(&mut self, image: TouchedImage, base: &BaseImage) -> Result<(), NotAnImage> {
         let (state, seq) = (&mut self.state, image.seq);
         if seq >= state.next_seq {
             return Err(NotAnImage::Unknown(seq));
@@ -241,15 +261,18 @@ impl Restoring {
         let queue = state.queues.get_mut(&image.queue);
         let queue = queue.ok_or(NotAnImage::NoQueue(image.queue))?;
         let (id, expires_at) = (image.queue, image.expires_at);
+        coherence::touched(&image, base, queue.purged_below, queue.name.is_fifo())?;
         queue.restore_touched(image, &mut state.deadlines)?;
         state.restore_life(id, seq, expires_at);
         self.told.push((seq, true));
         Ok(())
     }
 
-    fn attempt(&mut self, image: AttemptImage) -> Result<(), NotAnImage> {
-        let AttemptImage { queue: id, attempt, nonce, seqs, ends_at } = image;
+    fn attempt(&mut self, image: AttemptImage, base: &BaseImage) -> Result<(), NotAnImage> {
+        let id = image.queue;
         let queue = self.state.queues.get_mut(&id).ok_or(NotAnImage::NoQueue(id))?;
+        coherence::attempt(&image, base, queue.name.is_fifo())?;
+        let AttemptImage { attempt, nonce, seqs, ends_at, .. } = image;
         let made = Attempt { nonce, seqs, ends_at };
         if queue.attempts.by_id.insert(attempt, made).is_some() {
             return Err(NotAnImage::Attempt(id));
@@ -258,8 +281,9 @@ impl Restoring {
         Ok(())
     }
 
-    fn task(&mut self, image: MoveImage) -> Result<(), NotAnImage> {
+    fn task(&mut self, image: MoveImage, base: &BaseImage) -> Result<(), NotAnImage> {
         let id = image.task;
+        coherence::task(&image, base)?;
         let task = MoveTask {
             source: image.source,
             target: image.target,
@@ -282,6 +306,7 @@ impl Restoring {
         if seq >= state.next_seq {
             return Err(NotAnImage::Unknown(seq));
         }
+        coherence::untouched(summary, state.now)?;
         let Some(queue) = state.queues.get_mut(&id) else {
             let was_given = id < state.next_queue;
             return if was_given { Ok(false) } else { Err(NotAnImage::NoQueue(id)) };

@@ -36,10 +36,19 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// A window of buckets in the order of their acceptance, at this time.
-    pub(super) fn restored(buckets: Vec<DeduplicationBucket>, now: Timestamp) -> Self {
+    /// A window of buckets in the order of their acceptance, at this time; what the first bucket
+    /// begins with that does not go with those before it.
+    pub(super) fn restored(buckets: Vec<DeduplicationBucket>, now: Timestamp) -> Result<Self, Seq> {
         let mut window = Self::default();
+        let (mut last_end, mut last_seq) = (Timestamp::ZERO, Seq::default());
         for bucket in buckets {
+            let ends = bucket.ids.first().zip(bucket.ids.last());
+            if let Some(((first_end, first_seq, _), (end, seq, _))) = ends {
+                if *first_end < last_end || *first_seq <= last_seq {
+                    return Err(bucket.first);
+                }
+                (last_end, last_seq) = (*end, *seq);
+            }
             let past = bucket.ids.partition_point(|(end, _, _)| *end <= now);
             let counting = &bucket.ids[past..];
             if counting.is_empty() {
@@ -50,9 +59,13 @@ impl Window {
             }
             window.len += counting.len() as u64;
             window.first.extend(counting.iter().map(|(_, seq, id)| (*id, *seq)));
+            if window.first.len() as u64 != window.len {
+                // An id that counts was accepted twice.
+                return Err(bucket.first);
+            }
             window.closed.push_back(bucket.ids);
         }
-        window
+        Ok(window)
     }
 
     /// The message that was accepted under this id.
@@ -192,7 +205,7 @@ mod tests {
         assert_eq!(buckets.iter().map(|bucket| bucket.ids.len()).collect::<Vec<_>>(), [4096, 10]);
         assert!(buckets.iter().zip(&again).all(|(one, two)| Arc::ptr_eq(&one.ids, &two.ids)));
 
-        let mut restored = Window::restored(buckets, ends_of(5));
+        let mut restored = Window::restored(buckets, ends_of(5)).expect("they go together");
         for window in [&mut window, &mut restored] {
             assert_eq!((window.len(), window.get(Digest(5))), (ids - 5, None));
             assert_eq!(window.next_end(), Some(ends_of(6)));
@@ -201,6 +214,7 @@ mod tests {
             window.insert(Digest(0), Seq::new(ids + 1), ends_of(4097));
             assert_eq!((window.len(), window.next_end()), (10, Some(ends_of(4098))));
         }
-        assert_eq!(Window::restored(again, ends_of(ids)).len(), 0);
+        let restored = Window::restored(again, ends_of(ids)).expect("they go together");
+        assert_eq!(restored.len(), 0);
     }
 }

@@ -4,6 +4,8 @@
 //! operation of the disk. A request that is only submitted shares its frame with those that
 //! follow; [`SimBroker::settle`] writes them.
 
+// With its path, since the fuzz targets have this file as a module as well.
+#[path = "broker/clock.rs"]
 mod clock;
 mod hold;
 

@@ -34,13 +34,13 @@ WORK = ROOT / "target/mutants"
 TREE, RESULTS, FIT = WORK / "sample", WORK / "results.json", WORK / "fit.json"
 # Tests of `it` that need neither the program nor the sources, and are quick.
 FAST = (
-    "audit backup broker corpus crash disk_bounds disk_full fairness format_doc golden log_rules"
-    " large model proved restarts waits"
+    "audit backup broker corpus disk_bounds disk_full fairness format_doc golden log_rules"
+    " large model proved restarts simulation waits"
 ).split()
 # These take a minute even so.
 SLOW = ["a_start_that_is_interrupted_at_any_operation_twice"]
 # Less of what is random, so that one mutant is tried in seconds.
-LESS = {"PROPTEST_CASES": "64", "CRASH_SEEDS": "2", "CRASH_UPKEEP_SEEDS": "1"}
+LESS = {"PROPTEST_CASES": "64", "SIM_SEEDS": "2"}
 BUILD = {
     "CARGO_PROFILE_DEV_OPT_LEVEL": "1",
     "CARGO_INCREMENTAL": "0",

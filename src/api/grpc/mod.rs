@@ -1,14 +1,16 @@
 //! The native API: the services of `proto/ledgerq/v1` over a broker's handle.
 //!
 //! Read in this order: `parse` and `convert` are the way in and out of the proto's words;
-//! `refusal` gives each rejection its code and reason, `status` its gRPC form; `batch` lets a
-//! bad entry fail alone; `queue`, `message`, `redrive` and `admin` have one file for each request.
+//! `intake` bounds what requests take before they are decoded; `refusal` gives each rejection its
+//! code and reason, `status` its gRPC form; `batch` lets a bad entry fail alone; `queue`, `message`,
+//! `redrive` and `admin` have one file for each request.
 
 mod admin;
 mod batch;
 mod convert;
 mod filter;
 pub(crate) mod health;
+mod intake;
 mod message;
 mod parse;
 mod queue;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
+use self::intake::Intake;
 use super::Gate;
 use crate::{
     clock::TestClock,
@@ -56,14 +59,18 @@ const ROOM_BYTES: usize = 1_048_576;
 /// Bytes of one request or answer in its encoded form, at most.
 #[expect(clippy::cast_possible_truncation, reason = "5 MiB fit any usize")]
 const ENCODED_BYTES_MAX: usize = limits::REQUEST_BYTES_MAX as usize + ROOM_BYTES;
+/// Bytes of a request of reflection or health, at most: each is the name of something.
+pub(crate) const NAME_BYTES_MAX: usize = 4096;
 
-/// The services of the API and reflection, for requests that `gate` lets through; with a test
-/// clock, that clients can move it.
+/// The services of the API and reflection, for requests that `gate` lets through. Of requests that
+/// are coming in at most `incoming_bytes_max` are kept, or one. With a test clock, clients can move
+/// it.
 ///
 /// # Panics
 ///
 /// Never: the descriptors that reflection tells were made by the build.
-pub fn routes(gate: &Gate, test_clock: Option<Arc<TestClock>>) -> Routes {
+pub fn routes(gate: &Gate, test_clock: Option<Arc<TestClock>>, incoming_bytes_max: u64) -> Routes {
+    let intake = Intake::new(incoming_bytes_max);
     let gate = || gate.clone();
     let queues = QueueServiceServer::new(queue::Queues { gate: gate() })
         .max_decoding_message_size(ENCODED_BYTES_MAX)
@@ -76,17 +83,19 @@ pub fn routes(gate: &Gate, test_clock: Option<Arc<TestClock>>) -> Routes {
     let admin = AdminServiceServer::new(admin::Admin { gate: gate() });
     let has_test_clock = test_clock.is_some();
     let sound = "the build made the descriptors";
+    let v1 = reflection(has_test_clock).build_v1().expect(sound);
+    let v1alpha = reflection(has_test_clock).build_v1alpha().expect(sound);
     let mut routes = Routes::builder();
     routes
-        .add_service(queues)
-        .add_service(messages)
-        .add_service(redrive)
-        .add_service(admin)
-        .add_service(reflection(has_test_clock).build_v1().expect(sound))
-        .add_service(reflection(has_test_clock).build_v1alpha().expect(sound));
+        .add_service(intake.before(queues))
+        .add_service(intake.before(messages))
+        .add_service(intake.before(redrive))
+        .add_service(intake.before(admin))
+        .add_service(v1.max_decoding_message_size(NAME_BYTES_MAX))
+        .add_service(v1alpha.max_decoding_message_size(NAME_BYTES_MAX));
     if let Some(clock) = test_clock {
         let service = test_clock::Clock { gate: gate(), clock };
-        routes.add_service(TestClockServiceServer::new(service));
+        routes.add_service(intake.before(TestClockServiceServer::new(service)));
     }
     routes.routes()
 }

@@ -141,7 +141,12 @@ async fn reflection_tells_the_services() {
 async fn a_certificate_that_is_none_is_told_before_anything_is_served() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let identity = Identity::from_pem("no certificate", "no key");
-    let settings = Settings { tls: Some(identity), drain_max: Duration::ZERO, test_clock: None };
+    let settings = Settings {
+        tls: Some(identity),
+        drain_max: Duration::ZERO,
+        incoming_bytes_max: super::INCOMING_BYTES_MAX,
+        test_clock: None,
+    };
     let served =
         crate::server::serve(listener, Gate::new(), settings, std::future::pending()).await;
     assert!(matches!(served, Err(ServeError::Tls(_))), "{served:?}");

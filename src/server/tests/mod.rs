@@ -30,6 +30,7 @@ use crate::{
 
 const KEY: [u8; 32] = [7; 32];
 const LINEAGE: Lineage = Lineage([7; 16]);
+const INCOMING_BYTES_MAX: u64 = 64 << 20;
 
 /// A server that is under test.
 struct Served {
@@ -42,7 +43,13 @@ struct Served {
 
 /// Serves with the gate closed.
 async fn serve_closed(drain_max: Duration) -> Served {
-    serve_as(Settings { tls: None, drain_max, test_clock: None }).await
+    serve_as(Settings {
+        tls: None,
+        drain_max,
+        incoming_bytes_max: INCOMING_BYTES_MAX,
+        test_clock: None,
+    })
+    .await
 }
 
 /// Serves as it is set, with the gate closed.

@@ -25,8 +25,12 @@ async fn a_server_without_a_test_clock_does_not_know_the_service() {
 #[tokio::test]
 async fn time_passes_before_the_answer_and_the_owner_is_woken() {
     let clock = Arc::new(TestClock::default());
-    let settings =
-        Settings { tls: None, drain_max: Duration::ZERO, test_clock: Some(clock.clone()) };
+    let settings = Settings {
+        tls: None,
+        drain_max: Duration::ZERO,
+        incoming_bytes_max: super::INCOMING_BYTES_MAX,
+        test_clock: Some(clock.clone()),
+    };
     let served = serve_as(settings).await;
     let (mailbox, events) = Mailbox::new(LIMITS);
     served.gate.open(Handle::new(mailbox, Receipts::new(&KEY), LINEAGE));

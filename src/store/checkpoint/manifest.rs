@@ -121,7 +121,16 @@ impl Manifest {
         let mut reader = Reader::new(bytes);
         let manifest = take(&mut reader).map_err(content)??;
         reader.finish().map_err(content)?;
-        Ok(manifest)
+        let given = |id: &FileId| match id {
+            FileId::Segment(_) => true,
+            FileId::Output(id) => *id < manifest.next_output,
+        };
+        if manifest.files.keys().all(given) {
+            Ok(manifest)
+        } else {
+            let why = "it lists an output that is still to be made";
+            Err(BadCheckpoint::Content(why.to_owned()))
+        }
     }
 }
 

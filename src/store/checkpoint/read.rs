@@ -212,6 +212,11 @@ impl Copies {
         if crc32fast::hash(&bytes) != bucket.crc {
             return Err(bad("a bucket's checksum does not match"));
         }
-        codec::decode_bucket(&bytes).map_err(|error| BadCheckpoint::Content(error.to_string()))
+        let read = codec::decode_bucket(&bytes)
+            .map_err(|error| BadCheckpoint::Content(error.to_string()))?;
+        if (read.queue, read.first) != (bucket.queue, bucket.first) {
+            return Err(bad("a bucket is not the one that is listed"));
+        }
+        Ok(read)
     }
 }

@@ -107,7 +107,7 @@ fn server() -> (Routes, mpsc::Receiver<Event<Caller>>) {
         Mailbox::new(Limits { requests_max: 10, polls_max: 10, bytes_max: 1 << 20 });
     let gate = Gate::new();
     gate.open(Handle::new(mailbox, Receipts::new(&KEY), Lineage([7; 16])));
-    (grpc::routes(&gate, Some(Arc::new(TestClock::default()))), events)
+    (grpc::routes(&gate, Some(Arc::new(TestClock::default())), 1 << 20), events)
 }
 
 /// Polls a request to its end, in the place of a runtime, and answers what it asks.

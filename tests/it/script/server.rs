@@ -107,7 +107,12 @@ impl Served {
         let address = listener.local_addr().expect("it is bound");
         let (shutdown, stopped) = oneshot::channel();
         let drain_max = Duration::from_secs(5);
-        let settings = server::Settings { tls: None, drain_max, test_clock: None };
+        let settings = server::Settings {
+            tls: None,
+            drain_max,
+            incoming_bytes_max: 64 << 20,
+            test_clock: None,
+        };
         tokio::spawn(server::serve(listener, gate, settings, async {
             let _ = stopped.await;
         }));

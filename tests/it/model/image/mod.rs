@@ -1,6 +1,7 @@
 //! A state that was taken apart for a checkpoint while it went on changing, and put together again,
 //! is the state as it was when that began, and becomes what the other became.
 
+mod contradictions;
 mod holes;
 mod steps;
 mod world;

@@ -62,6 +62,11 @@ fn message() -> impl Strategy<Value = Message> {
     )
 }
 
+/// A message of the first group.
+pub(super) fn message_of(queue: usize, delay: u64, id: Option<u8>) -> Message {
+    Message { queue, delay, time_to_live: None, group: 0, id, priority: 4 }
+}
+
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let wait = prop_oneof![6 => 0..30_000_u64, 1 => 0..400_000_u64];
     let (queue, lease) = (|| 0..4_usize, || 0..30_usize);
