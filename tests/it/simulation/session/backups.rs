@@ -74,7 +74,10 @@ impl Session {
         self.ask(Ask::Upkeep, Command::EndBackup { backup });
         loop {
             self.settle();
-            let is_told = |event: &Event| matches!(event, Event::Told { id: told, told: Told::Done, .. } if *told == id);
+            let is_told = |event: &Event| {
+                let Event::Told { id: told, told: Told::Done, .. } = event else { return false };
+                *told == id
+            };
             if self.waiting.iter().all(|(_, waiting, _)| *waiting != id) {
                 return self.history.iter().rev().any(is_told);
             }
