@@ -2,8 +2,8 @@
 //!
 //! Read in this order: `parse` and `convert` are the way in and out of the proto's words;
 //! `intake` bounds what requests take before they are decoded; `refusal` gives each rejection its
-//! code and reason, `status` its gRPC form; `batch` lets a bad entry fail alone; `queue`, `message`,
-//! `redrive` and `admin` have one file for each request.
+//! code and reason, `status` its gRPC form; `batch` lets a bad entry fail alone; `queue`,
+//! `message`, `redrive` and `admin` have one file for each request.
 
 mod admin;
 mod batch;
