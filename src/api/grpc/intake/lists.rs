@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn every_method_has_its_request() {
         let lists = Lists::of_build();
-        assert_eq!(lists.requests.len(), 26);
+        assert_eq!(lists.requests.len(), 27);
         let send = lists.request("/ledgerq.v1.MessageService/Send").expect("it is there");
         let entries = lists.field(send, 2).expect("it is a list");
         assert_eq!((entries.name.as_str(), entries.min, entries.max), ("entries", 1, 1000));
