@@ -3,6 +3,7 @@
 
 use super::{
     State,
+    lanes::Lanes,
     queue::Queue,
     touched::{Phase, Touched},
 };
@@ -37,6 +38,9 @@ pub enum Inadmissible {
     /// The message is not there.
     #[error("there is no message {0}")]
     NoMessage(Seq),
+    /// Only receives of FIFO queues have attempts.
+    #[error("an attempt to receive is of queue {0}, which is no FIFO queue")]
+    NotFifo(QueueId),
     /// There is no such attempt.
     #[error("an attempt is repeated that was not made")]
     NoAttempt,
@@ -67,8 +71,11 @@ impl State {
             }
             Record::QueueUpdated { queue, .. }
             | Record::QueueDeleted { queue }
-            | Record::QueuePaused { queue, .. }
-            | Record::AttemptMade { queue, .. } => self.known(queue).map(drop),
+            | Record::QueuePaused { queue, .. } => self.known(queue).map(drop),
+            Record::AttemptMade { queue, .. } => {
+                let is_fifo = matches!(self.known(queue)?.lanes, Lanes::Fifo(_));
+                is_fifo.then_some(()).ok_or(No::NotFifo(queue))
+            }
             Record::QueuePurged { queue, seq_bound } => {
                 self.known(queue)?;
                 is_next(seq_bound, self.next_seq)

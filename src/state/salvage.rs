@@ -263,7 +263,7 @@ mod tests {
     use super::*;
     use crate::{
         state::Settings,
-        types::{Nonce, Timestamp},
+        types::{Digest, Nonce, Timestamp},
     };
 
     const LATER: Timestamp = Timestamp::from_millis(90_000);
@@ -353,5 +353,16 @@ mod tests {
         let (salvage, passed_over) = salvaged(&[created(1, "a"), transacted]);
         assert_eq!(seqs(&salvage), [(9, 1)]);
         assert_eq!(passed_over, 1);
+    }
+
+    #[test]
+    fn an_attempt_of_a_queue_that_may_be_no_fifo_queue_is_passed_over() {
+        let (queue, nonce) = (QueueId::new(1), Nonce::new(7));
+        let attempt = Digest(1);
+        let made = |seqs| Record::AttemptMade { queue, attempt, nonce, seqs };
+        // The record that made the queue is lost, and with that what kind it was.
+        let (salvage, passed_over) = salvaged(&[sent(1, 1), leased(1, 1), made(vec![Seq::new(1)])]);
+        assert_eq!(passed_over, 1);
+        assert_eq!(salvage.messages().len(), 1);
     }
 }
