@@ -7,6 +7,7 @@
 // With its path, since the fuzz targets have this file as a module as well.
 #[path = "broker/clock.rs"]
 mod clock;
+#[path = "broker/hold.rs"]
 mod hold;
 
 use std::{
