@@ -51,6 +51,7 @@ pub(super) fn check(command: &Command) {
         | Command::GetStatus
         | Command::Checkpoint
         | Command::Compact
+        | Command::Scrub
         | Command::EndBackup { .. } => {}
         Command::Send { .. }
         | Command::Receive { .. }
