@@ -3,53 +3,16 @@
 use std::sync::Arc;
 
 use ledgerq::{
-    broker::{StartError, audit, digest, start::Settings},
+    broker::{StartError, audit},
     disk::{Disk, ReadOnly, SimDisk},
     log::FindingKind,
     store,
-    types::{Command, Millis, SendEntry},
 };
 
 use crate::{
     broker::{SimBroker, ToldClock, small_settings},
-    commands,
+    used,
 };
-
-/// Broker and disk after messages came and went: two checkpoints, an output, segments before and
-/// behind the checkpoints, leases, deduplication ids.
-fn directory() -> SimDisk {
-    let (disk, clock) = (SimDisk::new(), ToldClock::new());
-    let settings = Settings { pool_count_max: 0, ..small_settings() };
-    let mut broker = SimBroker::start(settings, &disk, &clock, 1).expect("a new one");
-    for queue in ["jobs", "keep", "ids.fifo"] {
-        broker.ask(commands::create(queue)).expect("it answers");
-    }
-    fill(&mut broker, 40);
-    broker.ask(Command::PurgeQueue { queue: commands::queue("jobs") }).expect("it answers");
-    for command in [Command::Checkpoint, Command::Compact, Command::Checkpoint] {
-        broker.ask(command).expect("it answers").reply.expect("it is done");
-    }
-    fill(&mut broker, 8);
-    broker.ask(commands::receive("keep", 2, Some(Millis::from_secs(60)))).expect("it answers");
-    broker.ask(Command::Checkpoint).expect("it answers").reply.expect("it is done");
-    fill(&mut broker, 6);
-    // Killed: the log goes on behind the checkpoint.
-    disk.kill()
-}
-
-/// Sends to every queue in turn, most to the first.
-fn fill(broker: &mut SimBroker, count: u32) {
-    for number in 0..count {
-        for _ in 0..3 {
-            broker.ask(commands::send("jobs", commands::entry(vec![7; 3000])));
-        }
-        broker.ask(commands::send("keep", commands::entry(format!("keep {number}"))));
-        let group = Some(commands::group("g"));
-        let id = digest::deduplication(&format!("{count} {number}"), group.as_ref(), false);
-        let entry = SendEntry { group, deduplication: Some(id), ..commands::entry("once") };
-        broker.ask(commands::send("ids.fifo", entry));
-    }
-}
 
 /// What an audit makes of a disk: whether a start is refused, and what it found.
 fn audited(disk: &SimDisk) -> Result<(bool, Vec<(FindingKind, String)>), StartError> {
@@ -80,7 +43,7 @@ fn of_log(disk: &SimDisk, ending: &str) -> Vec<String> {
 
 #[test]
 fn a_whole_directory_is_clean() {
-    let disk = directory();
+    let disk = used::directory(40);
     assert_eq!(of_log(&disk, ".ckpt").len(), 2, "{:?}", disk.paths());
     assert!(!of_log(&disk, ".out").is_empty() && !of_log(&disk, ".ids").is_empty());
     let segments = of_log(&disk, ".seg");
@@ -92,7 +55,7 @@ fn a_whole_directory_is_clean() {
 
 #[test]
 fn every_missing_file_is_judged_as_by_a_start() {
-    let disk = directory();
+    let disk = used::directory(40);
     let paths = disk.paths().into_iter().filter(|path| path.contains('/'));
     let mut named = 0;
     for path in paths {
@@ -106,7 +69,7 @@ fn every_missing_file_is_judged_as_by_a_start() {
 
 #[test]
 fn every_shortened_file_is_judged_as_by_a_start() {
-    let disk = directory();
+    let disk = used::directory(40);
     for path in disk.paths().into_iter().filter(|path| path.contains('/')) {
         let length = disk.file(&path).expect("it is there").len() as u64;
         for length in [0, length / 2, length - 1] {
@@ -119,7 +82,7 @@ fn every_shortened_file_is_judged_as_by_a_start() {
 
 #[test]
 fn flipped_bits_are_judged_as_by_a_start() {
-    let disk = directory();
+    let disk = used::directory(40);
     let mut kinds = Vec::new();
     for path in disk.paths().into_iter().filter(|path| path.contains('/')) {
         let bytes = disk.file(&path).expect("it is there");
@@ -147,7 +110,7 @@ fn flipped_bits_are_judged_as_by_a_start() {
 
 #[test]
 fn without_any_good_checkpoint_the_rest_of_a_log_is_refused() {
-    let disk = directory();
+    let disk = used::directory(40);
     for path in of_log(&disk, ".ckpt") {
         disk.corrupt(&path, 100, |byte| byte ^ 1).expect("it is that long");
     }
@@ -160,7 +123,7 @@ fn without_any_good_checkpoint_the_rest_of_a_log_is_refused() {
 
 #[test]
 fn segments_of_another_directory_are_refused_where_they_are_needed() {
-    let disk = directory();
+    let disk = used::directory(40);
     let other = directory_of_seed();
     let last = of_log(&disk, ".seg").pop().expect("there are segments");
     let foreign = other.file("segments/00000000000000000001.seg").expect("it has one");

@@ -55,5 +55,7 @@ mod scrub;
 mod simulation;
 /// What the soak judges by.
 mod soak;
+/// A data directory that was in use.
+mod used;
 /// Who is served when time leaps.
 mod waits;

@@ -24,6 +24,14 @@ fn disk_with_a_message(clock: &ToldClock) -> SimDisk {
     disk.kill()
 }
 
+/// Sends 40 messages, of which six fill a segment.
+fn fill_segments(broker: &mut SimBroker) {
+    for _ in 0..40 {
+        let sent = broker.ask(commands::send("jobs", commands::entry(vec![b'x'; 10_000])));
+        assert!(sent.expect("it is answered").reply.is_ok());
+    }
+}
+
 fn ready(broker: &mut SimBroker) -> u64 {
     let told = broker.ask(Command::GetQueue { queue: queue("jobs") }).expect("it is answered");
     let Ok(Reply::Queue(view)) = told.reply else { panic!("answered with {:?}", told.reply) };
@@ -145,10 +153,7 @@ fn a_file_of_another_directory_among_the_old_ones_is_left_alone() {
     let path = "segments/00000000000000000001.seg";
     let foreign = other.file(path).expect("a log has a first segment");
     let send_and_purge = |broker: &mut SimBroker| {
-        for _ in 0..40 {
-            let sent = broker.ask(commands::send("jobs", commands::entry(vec![b'x'; 10_000])));
-            assert!(sent.expect("it is answered").reply.is_ok());
-        }
+        fill_segments(broker);
         broker.advance(Millis::from_secs(61));
         broker.ask(Command::PurgeQueue { queue: queue("jobs") }).expect("it is answered");
         broker.advance(Millis::from_secs(10));
@@ -169,10 +174,7 @@ fn a_broker_with_nothing_to_do_takes_no_checkpoints() {
     let disk = SimDisk::new();
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
     broker.ask(commands::create("jobs")).expect("it is answered");
-    for _ in 0..40 {
-        let sent = broker.ask(commands::send("jobs", commands::entry(vec![b'x'; 10_000])));
-        assert!(sent.expect("it is answered").reply.is_ok());
-    }
+    fill_segments(&mut broker);
     broker.ask(Command::PurgeQueue { queue: queue("jobs") }).expect("it is answered");
     broker.advance(Millis::from_secs(10));
     let lsn = broker.owner().state().applied_lsn();
@@ -204,10 +206,7 @@ fn a_start_does_without_footers() {
     let disk = SimDisk::new();
     let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
     broker.ask(commands::create("jobs")).expect("it is answered");
-    for _ in 0..40 {
-        let sent = broker.ask(commands::send("jobs", commands::entry(vec![b'x'; 10_000])));
-        assert!(sent.expect("it is answered").reply.is_ok());
-    }
+    fill_segments(&mut broker);
     let taken = broker.ask(Command::Checkpoint).expect("it is answered").reply;
     assert!(matches!(taken, Ok(Reply::Checkpointed(_))), "{taken:?}");
     let disk = disk.kill();

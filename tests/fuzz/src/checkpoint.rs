@@ -12,15 +12,17 @@ mod broker;
 mod commands;
 mod edit;
 mod file;
+#[path = "../../it/used.rs"]
+mod used;
 
 use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Unstructured};
 use ledgerq::{
-    broker::{audit, digest, start::Settings},
+    broker::audit,
     disk::{Disk, ReadOnly, SimDisk},
     store,
-    types::{Command, Millis, Reply, SendEntry},
+    types::{Command, Millis, Reply},
 };
 
 use broker::{SimBroker, ToldClock, small_settings};
@@ -36,7 +38,7 @@ pub fn check(input: &[u8]) {
     edits.truncate(EDITS_MAX);
     thread_local! {
         static DIRECTORY: (SimDisk, Reply) = {
-            let disk = directory();
+            let disk = used::directory(16);
             let queues = queues(&mut start(&disk).expect("it is whole"));
             (disk, queues)
         };
@@ -94,39 +96,4 @@ fn is_refused(disk: &SimDisk) -> bool {
     let audited = audit(&small_settings(), &quiet, lineage, &mut |_| ());
     let report = audited.expect("the disk can be read").report;
     report.refuses_start()
-}
-
-/// A directory with two checkpoints, an output, segments before and behind the checkpoints, leases,
-/// groups and deduplication ids.
-fn directory() -> SimDisk {
-    let (disk, clock) = (SimDisk::new(), ToldClock::new());
-    let settings = Settings { pool_count_max: 0, ..small_settings() };
-    let mut broker = SimBroker::start(settings, &disk, &clock, 1).expect("a new one");
-    for queue in ["jobs", "keep", "ids.fifo"] {
-        broker.ask(commands::create(queue)).expect("it answers");
-    }
-    fill(&mut broker, 16);
-    broker.ask(Command::PurgeQueue { queue: commands::queue("jobs") }).expect("it answers");
-    for command in [Command::Checkpoint, Command::Compact, Command::Checkpoint] {
-        broker.ask(command).expect("it answers").reply.expect("it is done");
-    }
-    fill(&mut broker, 8);
-    broker.ask(commands::receive("keep", 2, Some(Millis::from_secs(60)))).expect("it answers");
-    broker.ask(Command::Checkpoint).expect("it answers").reply.expect("it is done");
-    fill(&mut broker, 6);
-    disk.kill()
-}
-
-/// Sends to every queue in turn, most to the first.
-fn fill(broker: &mut SimBroker, count: u32) {
-    for number in 0..count {
-        for _ in 0..3 {
-            broker.ask(commands::send("jobs", commands::entry(vec![7; 3000])));
-        }
-        broker.ask(commands::send("keep", commands::entry(format!("keep {number}"))));
-        let group = Some(commands::group("g"));
-        let id = digest::deduplication(&format!("{count} {number}"), group.as_ref(), false);
-        let entry = SendEntry { group, deduplication: Some(id), ..commands::entry("once") };
-        broker.ask(commands::send("ids.fifo", entry));
-    }
 }

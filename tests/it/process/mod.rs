@@ -24,7 +24,12 @@ mod server;
 /// Command lines and what they print, as a text.
 mod transcript;
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 /// How long something may take that is bound to happen: far longer than it ever does.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -32,4 +37,21 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A new empty directory on a real file system, removed when it is dropped.
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory can be made in target")
+}
+
+/// Every file of a directory with its bytes, and when it was changed.
+fn files(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).expect("it is there") {
+        let path = entry.expect("it can be read").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let bytes = fs::read(&path).expect("it can be read");
+            let metadata = fs::metadata(&path).expect("it is there");
+            let changed_at = metadata.modified().expect("the file system tells");
+            found.insert(path, (bytes, changed_at));
+        }
+    }
+    found
 }

@@ -1,50 +1,21 @@
 //! A broker that only shows what is there.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-use super::{
-    directory, program,
-    server::{Serve, Server},
-};
-
-fn run<const N: usize>(server: &Server, args: [&str; N]) -> program::Run {
-    let url = server.url();
-    program::run(["--server", url.as_str()].into_iter().chain(args))
-}
-
-/// Every file of a directory with its bytes, and when it was changed.
-fn files(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(dir).expect("it is there") {
-        let path = entry.expect("it can be read").path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            let bytes = fs::read(&path).expect("it can be read");
-            let metadata = fs::metadata(&path).expect("it is there");
-            let changed_at = metadata.modified().expect("the file system tells");
-            found.insert(path, (bytes, changed_at));
-        }
-    }
-    found
-}
+use super::{directory, files, program, server::Serve};
 
 /// A directory with messages that are ready, in flight and delayed.
 fn filled(data: &Path) -> Vec<String> {
     let server = Serve::on(data).serving();
     for queue in ["jobs", "other"] {
-        run(&server, ["queue", "create", queue]).success();
+        server.run(["queue", "create", queue]).success();
     }
     for body in ["one", "two", "three"] {
-        run(&server, ["send", "jobs", body]).success();
+        server.run(["send", "jobs", body]).success();
     }
-    run(&server, ["checkpoint"]).success();
-    run(&server, ["send", "jobs", "later", "--delay", "1h"]).success();
-    let received = run(&server, ["receive", "jobs", "--max", "1", "--json"]).objects();
+    server.run(["checkpoint"]).success();
+    server.run(["send", "jobs", "later", "--delay", "1h"]).success();
+    let received = server.run(["receive", "jobs", "--max", "1", "--json"]).objects();
     let field = |name: &str| received[0][name].as_str().expect("it is there").to_owned();
     server.kill();
     vec![field("receipt_handle"), field("message_id")]
@@ -59,15 +30,15 @@ fn looking_changes_no_byte() {
     let server = Serve::on(&data).args(["--read-only"]).serving();
     assert!(server.log().contains("READ-ONLY"), "{}", server.log());
 
-    let peeked = run(&server, ["peek", "jobs", "--json"]).objects();
+    let peeked = server.run(["peek", "jobs", "--json"]).objects();
     let mut bodies: Vec<_> = peeked.iter().map(|message| message["body"].clone()).collect();
     bodies.sort_by_key(ToString::to_string);
     assert_eq!(bodies, ["later", "one", "three", "two"]);
-    let shown = run(&server, ["queue", "show", "jobs", "--json"]).objects();
+    let shown = server.run(["queue", "show", "jobs", "--json"]).objects();
     let counts = ["ready", "in_flight", "delayed"].map(|name| shown[0][name].as_u64());
     assert_eq!(counts, [Some(2), Some(1), Some(1)]);
-    assert_eq!(run(&server, ["queue", "list", "--json"]).objects().len(), 2);
-    assert_eq!(run(&server, ["status", "--json"]).objects()[0]["queue_count"], 2);
+    assert_eq!(server.run(["queue", "list", "--json"]).objects().len(), 2);
+    assert_eq!(server.run(["status", "--json"]).objects()[0]["queue_count"], 2);
 
     let requests: [&[&str]; 12] = [
         &["send", "jobs", "more"],
@@ -95,7 +66,7 @@ fn looking_changes_no_byte() {
     assert!(files(&data) == before, "a byte, a time or a name was changed");
 
     let server = Serve::on(&data).serving();
-    run(&server, ["receive", "jobs", "--max", "2", "--delete"]).success();
+    server.run(["receive", "jobs", "--max", "2", "--delete"]).success();
     assert_eq!(server.terminate().code, 0);
 }
 

@@ -1,22 +1,13 @@
 //! A directory that a start refuses, as an operator meets it: verified, repaired, served again.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 
-use super::{
-    directory, program,
-    server::{Serve, Server},
-};
-
-fn run<const N: usize>(server: &Server, args: [&str; N]) -> program::Run {
-    let url = server.url();
-    program::run(["--server", url.as_str()].into_iter().chain(args))
-}
+use super::{directory, files, program, server::Serve};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("it is text")
@@ -25,13 +16,13 @@ fn text(path: &Path) -> &str {
 /// A directory with five messages, of which the first was deleted; their ids.
 fn killed(data: &Path) -> Vec<String> {
     let server = Serve::on(data).serving();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     let mut ids = Vec::new();
     for body in ["one", "two", "three", "four", "five"] {
-        let sent = run(&server, ["send", "jobs", body, "--json"]).objects();
+        let sent = server.run(["send", "jobs", body, "--json"]).objects();
         ids.push(sent[0]["message_id"].as_str().expect("an id").to_owned());
     }
-    run(&server, ["receive", "jobs", "--max", "1", "--delete"]).success();
+    server.run(["receive", "jobs", "--max", "1", "--delete"]).success();
     server.kill();
     ids
 }
@@ -61,21 +52,6 @@ fn flip(path: &Path, at: usize) {
     fs::write(path, bytes).expect("it can be written");
 }
 
-/// Every file of a directory with its bytes.
-fn bytes_of(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(dir).expect("it is there") {
-        let path = entry.expect("it can be read").path();
-        if path.is_dir() {
-            found.extend(bytes_of(&path));
-        } else {
-            let bytes = fs::read(&path).expect("it can be read");
-            found.insert(path, bytes);
-        }
-    }
-    found
-}
-
 fn objects_of(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("it is an object")).collect()
 }
@@ -92,7 +68,7 @@ fn what_a_start_refuses_is_repaired_beside_it_and_served() {
     let (segment, frame) = frame_of(&data, "three");
     // Behind header and table: its records.
     flip(&segment, frame + 64 + 8 + 3);
-    let damaged = bytes_of(&data);
+    let damaged = files(&data);
     let ended = Serve::on(&data).refused();
     assert_eq!(ended.code, 5, "{:?}", ended.lines);
 
@@ -119,18 +95,18 @@ fn what_a_start_refuses_is_repaired_beside_it_and_served() {
     ] {
         assert!(repair.stdout.contains(part), "{part} is missing in {}", repair.stdout);
     }
-    assert!(bytes_of(&data) == damaged, "the damaged directory is as it was");
+    assert!(files(&data) == damaged, "the damaged directory is as it was");
 
     let again = program::run(["log", "repair", "--data-dir", text(&data), "--to", text(&new)]);
     assert_eq!(again.code, 8, "{}", again.stderr);
     let within = data.join("new");
     let within = program::run(["log", "repair", "--data-dir", text(&data), "--to", text(&within)]);
     assert_eq!(within.code, 8, "{}", within.stderr);
-    assert!(bytes_of(&data) == damaged, "nothing is made in it");
+    assert!(files(&data) == damaged, "nothing is made in it");
 
     program::run(["log", "verify", "--data-dir", text(&new)]).success();
     let server = Serve::on(&new).serving();
-    let peeked = run(&server, ["peek", "jobs", "--json"]).objects();
+    let peeked = server.run(["peek", "jobs", "--json"]).objects();
     let bodies: Vec<_> = peeked.iter().map(|message| message["body"].clone()).collect();
     assert_eq!(bodies, ["two", "four", "five"]);
     assert_eq!(peeked[1]["message_id"], ids[3].as_str());
@@ -195,27 +171,27 @@ fn a_scrub_tells_what_was_damaged_under_a_broker() {
     let outside = directory();
     let data = outside.path().join("data");
     let server = Serve::on(&data).set("--tail-cache-bytes", "0").serving();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     let large = "y".repeat(12_000);
     for body in ["first", &large, &large, &large, &large, &large, &large, &large] {
-        run(&server, ["send", "jobs", body]).success();
+        server.run(["send", "jobs", body]).success();
     }
-    assert!(run(&server, ["scrub"]).success().contains("nothing found"));
+    assert!(server.run(["scrub"]).success().contains("nothing found"));
     let (segment, frame) = frame_of(&data, "first");
     let bytes = fs::read(&segment).expect("it can be read");
     let at = bytes[frame..].windows(5).position(|part| part == b"first").expect("it is there");
     let file = fs::OpenOptions::new().write(true).open(&segment).expect("it is there");
     std::os::unix::fs::FileExt::write_at(&file, b"F", (frame + at) as u64).expect("a write");
 
-    let scrubbed = run(&server, ["scrub", "--json"]);
+    let scrubbed = server.run(["scrub", "--json"]);
     assert_eq!(scrubbed.code, 5, "{}", scrubbed.stderr);
     let scrub = &objects_of(&scrubbed.stdout)[0];
     assert_eq!((&scrub["found_count"], &scrub["damaged_message_count"]), (&1.into(), &1.into()));
     let told = server.line("DAMAGE ON THE DISK, found by the scrub");
     assert!(told.to_string().contains("message_id"), "{told}");
-    let status = run(&server, ["status", "--json"]).objects();
+    let status = server.run(["status", "--json"]).objects();
     assert_eq!(status[0]["scrub"]["passes_count"], 2);
-    let peeked = run(&server, ["peek", "jobs", "--max", "1", "--json"]);
+    let peeked = server.run(["peek", "jobs", "--max", "1", "--json"]);
     assert!(peeked.stdout.contains("\"damaged\""), "it is told at a look: {}", peeked.stdout);
     assert_eq!(server.terminate().code, 0);
 }

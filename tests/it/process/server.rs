@@ -135,6 +135,12 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// Runs a command against the broker.
+    pub(super) fn run<const N: usize>(&self, args: [&str; N]) -> program::Run {
+        let url = self.url();
+        program::run(["--server", url.as_str()].into_iter().chain(args))
+    }
+
     /// The address and port.
     pub(super) fn address(&self) -> &str {
         &self.address

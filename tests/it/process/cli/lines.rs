@@ -5,7 +5,7 @@ use std::fs;
 use expect_test::expect;
 use serde_json::Value;
 
-use super::{broker, run};
+use super::broker;
 use crate::process::{program, server::Server, transcript::Shell};
 
 const LINES_COUNT: usize = 20_000;
@@ -19,7 +19,7 @@ fn drain(server: &Server) -> Vec<Value> {
     let mut all = Vec::new();
     loop {
         let args = ["receive", "jobs", "--json", "--delete", "--max", "1000"];
-        let received = run(server, args).objects();
+        let received = server.run(args).objects();
         if received.is_empty() {
             return all;
         }
@@ -45,11 +45,11 @@ fn all_came(server: &Server, lines: &[String], ids: &[String]) {
 #[test]
 fn every_line_of_a_file_is_a_message_and_its_id_is_printed_in_its_place() {
     let (data, server) = broker();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     let (lines, file) = (lines(), data.path().join("jobs.txt"));
     fs::write(&file, lines.join("\n")).expect("it can be written");
     let path = file.to_str().expect("it is text");
-    let sent = run(&server, ["send", "jobs", "--lines", path]).success();
+    let sent = server.run(["send", "jobs", "--lines", path]).success();
     let ids: Vec<String> = sent.lines().map(str::to_owned).collect();
     all_came(&server, &lines, &ids);
 }
@@ -57,7 +57,7 @@ fn every_line_of_a_file_is_a_message_and_its_id_is_printed_in_its_place() {
 #[test]
 fn lines_of_standard_input_keep_their_order_with_one_request_at_a_time() {
     let (_data, server) = broker();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     let lines = lines();
     let url = server.url();
     let args = ["--server", &url, "send", "jobs", "--lines", "-", "--json", "--in-flight", "1"];
@@ -133,7 +133,7 @@ fn a_stop_tells_the_line_and_what_was_accepted() {
 #[test]
 fn a_server_that_ends_in_between_leaves_no_line_untold() {
     let (data, server) = broker();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     let url = server.url();
     let mut command = program::command();
     command.args(["--server", &url, "send", "jobs", "--lines", "-", "--in-flight", "1"]);

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use expect_test::expect;
 
-use super::{broker, run};
+use super::broker;
 use crate::process::{directory, program, server::Serve, transcript::Shell};
 
 #[test]
@@ -37,9 +37,9 @@ fn the_log_of_a_running_broker_is_left_alone() {
 #[test]
 fn the_log_tells_what_was_done() {
     let (data, server) = broker();
-    run(&server, ["queue", "create", "jobs"]).success();
-    run(&server, ["send", "jobs", "hello"]).success();
-    run(&server, ["receive", "jobs", "--delete"]).success();
+    server.run(["queue", "create", "jobs"]).success();
+    server.run(["send", "jobs", "hello"]).success();
+    server.run(["receive", "jobs", "--delete"]).success();
     assert_eq!(server.terminate().code, 0);
     let dir = data.path().to_str().expect("it is text");
     let records = program::run(["log", "inspect", "--json", "--data-dir", dir]).objects();
@@ -62,7 +62,7 @@ fn the_log_tells_what_was_done() {
 #[test]
 fn an_inspection_of_a_copy_needs_the_segments_alone() {
     let (data, server) = broker();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     // While it runs: what is there is a prefix of what will be.
     let copy = directory();
     let segments = copy.path().join("segments");
@@ -113,7 +113,7 @@ fn a_directory_that_has_no_log_is_named() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let (data, server) = broker();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     let url = server.url();
     let args = ["--server", &url, "send", "jobs", "--lines", "-"];
     program::run_with(args, "a line\n".repeat(3000).into_bytes()).success();
@@ -132,20 +132,20 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 fn compacted(data: &Path) -> Vec<String> {
     let server = Serve::on(data).set("--reclaim-pool", "0").serving();
     for queue in ["jobs", "keep"] {
-        run(&server, ["queue", "create", queue]).success();
+        server.run(["queue", "create", queue]).success();
     }
     let large = "x".repeat(12_000);
     let mut ids = Vec::new();
     for _ in 0..3 {
-        let sent = run(&server, ["send", "keep", "kept", "--json"]).objects();
+        let sent = server.run(["send", "keep", "kept", "--json"]).objects();
         ids.push(sent[0]["message_id"].as_str().expect("an id").to_owned());
         for _ in 0..6 {
-            run(&server, ["send", "jobs", &large]).success();
+            server.run(["send", "jobs", &large]).success();
         }
     }
-    run(&server, ["queue", "purge", "jobs"]).success();
+    server.run(["queue", "purge", "jobs"]).success();
     for command in ["checkpoint", "compact", "checkpoint", "checkpoint", "checkpoint"] {
-        run(&server, [command]).success();
+        server.run([command]).success();
     }
     assert_eq!(server.terminate().code, 0);
     ids

@@ -4,7 +4,7 @@ use std::fs;
 
 use expect_test::expect;
 
-use super::{broker, run};
+use super::broker;
 use crate::process::{
     program,
     transcript::{Shell, check},
@@ -278,20 +278,20 @@ fn a_handle_that_is_not_the_latest_or_not_of_the_queue_touches_nothing() {
 #[test]
 fn a_handle_that_was_changed_is_not_one_of_the_brokers() {
     let (_data, server) = broker();
-    assert_eq!(run(&server, ["queue", "create", "jobs"]).success(), "created jobs\n");
-    run(&server, ["send", "jobs", "hello"]).success();
-    let received = run(&server, ["receive", "jobs", "--json"]).objects();
+    assert_eq!(server.run(["queue", "create", "jobs"]).success(), "created jobs\n");
+    server.run(["send", "jobs", "hello"]).success();
+    let received = server.run(["receive", "jobs", "--json"]).objects();
     let handle = received[0]["receipt_handle"].as_str().expect("it has one").to_owned();
     for at in [0, 10, 30, handle.len() - 1] {
         let mut forged = handle.clone().into_bytes();
         forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(forged).expect("it is ASCII");
-        let deleted = run(&server, ["delete", "jobs", &forged, "--json"]);
+        let deleted = server.run(["delete", "jobs", &forged, "--json"]);
         assert_eq!(deleted.code, 1, "{at}: {}", deleted.stdout);
         let object: serde_json::Value = serde_json::from_str(&deleted.stdout).expect("an object");
         assert_eq!(object["outcome"], "refused", "{object}");
     }
-    let deleted = run(&server, ["delete", "jobs", &handle, "--json"]).objects();
+    let deleted = server.run(["delete", "jobs", &handle, "--json"]).objects();
     assert_eq!(deleted[0]["outcome"], "deleted");
 }
 
@@ -361,15 +361,15 @@ fn contradicting_flags_end_with_2() {
 #[test]
 fn a_body_comes_from_a_file_or_standard_input_and_is_any_bytes() {
     let (data, server) = broker();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     let file = data.path().join("picture");
     let path = file.to_str().expect("it is text");
     fs::write(&file, b"\xff\x00\n").expect("it can be written");
-    run(&server, ["send", "jobs", "--file", path]).success();
+    server.run(["send", "jobs", "--file", path]).success();
     let url = server.url();
     let args = ["--server", &url, "send", "jobs", "--file", "-"];
     program::run_with(args, b"two\nlines\n".to_vec()).success();
-    let received = run(&server, ["receive", "jobs", "--json"]).objects();
+    let received = server.run(["receive", "jobs", "--json"]).objects();
     assert_eq!((received[0].get("body"), &received[0]["body_base64"]), (None, &"/wAK".into()));
     assert_eq!(received[1]["body"], "two\nlines\n");
     assert_eq!(received[1].get("body_base64"), None);

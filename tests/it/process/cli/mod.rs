@@ -12,7 +12,7 @@ mod queues;
 mod streams;
 
 use super::{
-    directory, program,
+    directory,
     server::{Serve, Server},
 };
 
@@ -24,10 +24,4 @@ fn broker() -> (tempfile::TempDir, Server) {
     let data = directory();
     let server = Serve::on(data.path()).set("--segment-bytes", SEGMENT_BYTES).serving();
     (data, server)
-}
-
-/// Runs a command against a broker.
-fn run<const N: usize>(server: &Server, args: [&str; N]) -> program::Run {
-    let url = server.url();
-    program::run(["--server", url.as_str()].into_iter().chain(args))
 }

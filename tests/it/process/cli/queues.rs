@@ -7,7 +7,7 @@ use ledgerq::{
     types::{QueueName, SettingsPatch},
 };
 
-use super::{broker, run};
+use super::broker;
 use crate::process::transcript::{Shell, check};
 
 #[test]
@@ -281,12 +281,12 @@ fn a_list_goes_over_its_pages() {
         }
     };
     tokio::runtime::Runtime::new().expect("a runtime can be made").block_on(client);
-    let listed = run(&server, ["queue", "list", "--json"]).objects();
+    let listed = server.run(["queue", "list", "--json"]).objects();
     let listed: Vec<&str> = listed.iter().filter_map(|queue| queue["queue"].as_str()).collect();
     assert_eq!(listed, names);
-    let table = run(&server, ["queue", "list"]).success();
+    let table = server.run(["queue", "list"]).success();
     assert_eq!(table.lines().count(), 1 + names.len());
-    let listed = run(&server, ["queue", "list", "--json", "--prefix", "queue-1"]).objects();
+    let listed = server.run(["queue", "list", "--json", "--prefix", "queue-1"]).objects();
     assert_eq!(listed.len(), 100);
-    assert_eq!(run(&server, ["queue", "list", "--json", "--prefix", "x"]).success(), "");
+    assert_eq!(server.run(["queue", "list", "--json", "--prefix", "x"]).success(), "");
 }

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{broker, run};
+use super::broker;
 use crate::process::{PATIENCE, program, server::Serve};
 
 /// Starts a command whose lines of standard output come one by one.
@@ -49,13 +49,13 @@ fn in_flight(url: &str) -> u64 {
 #[test]
 fn a_follower_prints_what_comes_and_ends_with_ctrl_c() {
     let (_data, server) = broker();
-    run(&server, ["queue", "create", "jobs"]).success();
+    server.run(["queue", "create", "jobs"]).success();
     let url = server.url();
     let mut command = program::command();
     command.args(["--server", &url, "receive", "jobs", "--follow", "--delete", "--json"]);
     let (mut child, _input, lines) = piped(&mut command);
     for body in ["one", "two", "three"] {
-        run(&server, ["send", "jobs", body]).success();
+        server.run(["send", "jobs", body]).success();
         let line = lines.recv_timeout(PATIENCE).expect("it comes");
         let object: serde_json::Value = serde_json::from_str(&line).expect("it is an object");
         assert_eq!(object["body"], body);
@@ -63,7 +63,7 @@ fn a_follower_prints_what_comes_and_ends_with_ctrl_c() {
     interrupt(&child);
     let status = child.wait().expect("it is a child of this process");
     assert_eq!(status.code(), Some(0));
-    run(&server, ["send", "jobs", "after"]).success();
+    server.run(["send", "jobs", "after"]).success();
     assert_eq!(ready(&url), 1, "its poll has taken nothing with it");
 }
 
@@ -72,13 +72,13 @@ fn a_follower_outlives_a_restart_of_the_broker_wherever_it_falls() {
     // The kernel gave the first broker its address; the next ones take it again.
     let (data, mut server) = broker();
     let (address, url) = (server.address().to_owned(), server.url());
-    run(&server, ["queue", "create", "jobs", "--visibility-timeout", "500ms"]).success();
+    server.run(["queue", "create", "jobs", "--visibility-timeout", "500ms"]).success();
     let mut command = program::command();
     command.args(["--server", &url, "receive", "jobs", "--follow", "--delete", "--json"]);
     let (mut child, _input, lines) = piped(&mut command);
     for round in 0..4 {
         let body = format!("round {round}");
-        run(&server, ["send", "jobs", &body]).success();
+        server.run(["send", "jobs", &body]).success();
         while !lines.recv_timeout(PATIENCE).expect("it goes on").contains(&body) {}
         // It is about to delete; in every second round it surely has.
         while round % 2 == 1 && in_flight(&url) > 0 {}
