@@ -24,6 +24,11 @@ pub(super) struct Reserve {
     retry_at: Timestamp,
 }
 
+/// Whether something failed because the disk, or what may be used of it, is full.
+pub(super) fn is_about_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl Reserve {
     pub(super) fn new() -> Self {
         Self { bytes: 0, is_under_way: false, is_needed: false, retry_at: Timestamp::ZERO }
@@ -37,9 +42,7 @@ impl Reserve {
     /// A checkpoint or a compaction has failed; whether it can be tried again soon, because the
     /// reserve goes.
     pub(super) fn failed(&mut self, error: &io::Error) -> bool {
-        let is_full =
-            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        self.is_needed |= is_full && self.bytes > 0;
+        self.is_needed |= is_about_space(error) && self.bytes > 0;
         self.is_needed
     }
 }

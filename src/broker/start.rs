@@ -5,6 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use super::{
     Effect, Event, Owner, Request, Waiter, owner,
     recover::{Recovered, recover},
+    reserve::is_about_space,
 };
 use crate::{
     clock::{BrokerClock, Clock, Stopwatch},
@@ -97,7 +98,9 @@ pub fn start<W: Waiter>(
     let directory = Directory::open(disk, settings.segment_bytes, fresh, &mut salts)?;
     let recovered = loop {
         match recover(&settings, &directory, &mut salts, progress) {
-            Err(error) if is_about_space(&error) => make_space(&settings, &directory)?,
+            Err(StartError::Log(LogError::Io { source, .. })) if is_about_space(&source) => {
+                make_space(&settings, &directory)?;
+            }
             recovered => break recovered?,
         }
     };
@@ -127,12 +130,6 @@ fn make_space(settings: &Settings, directory: &Directory) -> Result<(), StartErr
     let released = ReserveTask::Release.run(disk);
     released.map_err(|source| StoreError::Io { operation: "release", path, source })?;
     Ok(())
-}
-
-/// Whether there was no space for the segment that a start needs.
-fn is_about_space(error: &StartError) -> bool {
-    let StartError::Log(LogError::Io { source, .. }) = error else { return false };
-    matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What the first frame says about retention, beside the time.
