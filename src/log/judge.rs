@@ -54,6 +54,11 @@ pub(super) fn judge_rest(segment: SegmentBytes<'_>, at: u64, chain: Chain) -> Re
     if all_zero(rest) {
         return Rest::Clean;
     }
+    // A footer is written once the next segment has a durable frame, which is not there.
+    let sealed = || {
+        read_evidence(segment.bytes, segment.salt)
+            .map(|_| "the segment has its footer, but no later one is in use".to_owned())
+    };
     let verdict = match segment.frame(at, chain) {
         Err(FrameFault::Newer { version }) => return Rest::Newer { version },
         Ok(frame) => behind(segment, frame.end(), chain)
@@ -66,16 +71,13 @@ pub(super) fn judge_rest(segment: SegmentBytes<'_>, at: u64, chain: Chain) -> Re
             behind(segment, at + u64::from(header.frame_bytes), chain)
                 .or_else(|| list_written(segment, at, &header))
         }
+        // Where the frames end, the footer may begin in the same sector.
         Err(FrameFault::Header) => behind(segment, at, chain)
+            .or_else(sealed)
             .or_else(|| header_written(segment, at).filter(|_| begun_behind_header(segment, at))),
         Err(FrameFault::Lengths | FrameFault::Chain(_)) => {
             behind(segment, at, chain).or_else(|| header_written(segment, at))
         }
-    };
-    // A footer is written once the next segment has a durable frame, which is not there.
-    let sealed = || {
-        read_evidence(segment.bytes, segment.salt)
-            .map(|_| "the segment has its footer, but no later one is in use".to_owned())
     };
     let verdict = verdict.or_else(sealed);
     let used = rest.len() - rest.iter().rev().take_while(|byte| **byte == 0).count();

@@ -25,6 +25,9 @@ pub(super) struct Expected {
     pub(super) classes: &'static [Class],
     /// In words; of what may be silent, why that does no harm.
     pub(super) why: &'static str,
+    /// What the file holds is in others too, which serve if so much of it is damaged that it is not
+    /// used.
+    pub(super) is_elsewhere: bool,
 }
 
 use Class::{Flagged, Older, Refused, Silent, Told};
@@ -40,7 +43,9 @@ pub(super) fn expected(layout: &FileLayout, region: &Region) -> Expected {
         Role::OlderCheckpoint => (&[Told], "the older checkpoint"),
         Role::Ids => (&[Told], "ids, which have a copy"),
         Role::IdsCopy => (HARMLESS, "the copy of ids"),
-        Role::Sealed { has_footer } => sealed(layout, region, has_footer),
+        Role::Sealed { has_footer } | Role::Switched { has_footer } => {
+            sealed(layout, region, has_footer)
+        }
         Role::Position { at, has_footer } if region.from < at => sealed(layout, region, has_footer),
         Role::Position { .. } => behind(layout, region, false),
         Role::Behind { is_last } => behind(layout, region, is_last),
@@ -49,7 +54,8 @@ pub(super) fn expected(layout: &FileLayout, region: &Region) -> Expected {
             _ => (&[Refused, Told], "the zeros of a prepared segment"),
         },
     };
-    Expected { classes, why }
+    let is_elsewhere = matches!(layout.role, Role::Switched { .. });
+    Expected { classes, why, is_elsewhere }
 }
 
 /// In a file whose records the checkpoint has taken over.

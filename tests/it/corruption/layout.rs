@@ -37,6 +37,11 @@ pub(super) enum Role {
     Sealed {
         has_footer: bool,
     },
+    /// An output that only the log behind the newest checkpoint names: the files that it was copied
+    /// from are still there.
+    Switched {
+        has_footer: bool,
+    },
     /// The segment in which the newest checkpoint ends, and where.
     Position {
         at: u64,
@@ -195,6 +200,7 @@ fn role(path: &str, regions: &[Region], known: &Known, last_used: Option<&str>) 
                     let is_last = last_used == Some(path);
                     if is_used { Role::Behind { is_last } } else { Role::Prepared }
                 }
+                (FileId::Output(_), _) if is_live && !is_needed => Role::Switched { has_footer },
                 _ if is_live || is_needed => Role::Sealed { has_footer },
                 _ => Role::NotNeeded,
             }

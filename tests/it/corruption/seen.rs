@@ -20,8 +20,8 @@ type Messages = BTreeMap<Seq, (Browsed, Option<(Envelope, Bytes)>)>;
 /// What is there.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    /// The last record, time included.
-    pub(super) lsn: Lsn,
+    /// Of the record that comes after those on the disk, time included. A start may add to them.
+    next_lsn: Lsn,
     next_seq: Seq,
     queues: Vec<QueueView>,
     moves: Vec<MoveTaskView>,
@@ -32,6 +32,7 @@ pub(super) struct Seen {
 
 /// Looks at everything. Takes no lease and changes nothing.
 pub(super) fn look(broker: &mut SimBroker, known: &[(QueueName, SendEntry)]) -> Seen {
+    let next_lsn = broker.report().next_lsn;
     let state = broker.owner().state();
     let first = |(queue, entry): &(QueueName, SendEntry)| match state.decide_send(
         queue,
@@ -42,7 +43,7 @@ pub(super) fn look(broker: &mut SimBroker, known: &[(QueueName, SendEntry)]) -> 
         Ok(SendDecision::Accept(_)) | Err(_) => None,
     };
     let mut seen = Seen {
-        lsn: state.applied_lsn(),
+        next_lsn,
         next_seq: state.next_seq(),
         queues: state.queues("", None, usize::MAX).0,
         moves: state.move_tasks(None, usize::MAX),
@@ -85,7 +86,7 @@ impl Seen {
             if found == truth { Ok(()) } else { Err(format!("{what}: {found}, not {truth}")) }
         };
         if is_timed {
-            differs("LSN", self.lsn.to_string(), truth.lsn.to_string())?;
+            differs("next LSN", self.next_lsn.to_string(), truth.next_lsn.to_string())?;
         }
         let (found, wanted) = (self.next_seq.to_string(), truth.next_seq.to_string());
         differs("next seq", found, wanted)?;
