@@ -35,7 +35,7 @@ TREE, RESULTS, FIT = WORK / "sample", WORK / "results.json", WORK / "fit.json"
 # Tests of `it` that need neither the program nor the sources, and are quick.
 FAST = (
     "audit backup broker corpus disk_bounds disk_full fairness format_doc golden log_rules"
-    " large model proved restarts simulation waits"
+    " large model proved read_only repair restarts scrub simulation used waits"
 ).split()
 # These take a minute even so.
 SLOW = ["a_start_that_is_interrupted_at_any_operation_twice"]

@@ -19,11 +19,11 @@ pub const KINDS: u8 = 6;
 pub fn check(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else { return };
     match kind % KINDS {
-        0 => again(bytes, records, write_records),
-        1 => again(bytes, entries, write_entries),
+        0 => again(bytes, records, |records| write_records(records)),
+        1 => again(bytes, entries, |entries| write_entries(entries)),
         2 => again(bytes, codec::decode_bucket, write_bucket),
         3 => again(bytes, summaries, write_summaries),
-        4 => again(bytes, kept, write_kept),
+        4 => again(bytes, kept, |kept| write_kept(kept)),
         _ => again(bytes, payload, write_payload),
     }
 }
@@ -64,9 +64,11 @@ fn records(bytes: &[u8]) -> Result<Vec<Record>, DecodeError> {
     codec::decode_records(bytes, &mut |record| found.push(record)).map(|()| found)
 }
 
-fn write_records(records: &Vec<Record>) -> Vec<u8> {
+fn write_records(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    records.iter().for_each(|record| codec::encode_record(record, &mut bytes));
+    for record in records {
+        codec::encode_record(record, &mut bytes);
+    }
     bytes
 }
 
@@ -75,9 +77,11 @@ fn entries(bytes: &[u8]) -> Result<Vec<ImageEntry>, DecodeError> {
     codec::decode_image_entries(bytes, &mut |entry| found.push(entry)).map(|()| found)
 }
 
-fn write_entries(entries: &Vec<ImageEntry>) -> Vec<u8> {
+fn write_entries(entries: &[ImageEntry]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    entries.iter().for_each(|entry| codec::encode_image_entry(entry, &mut bytes));
+    for entry in entries {
+        codec::encode_image_entry(entry, &mut bytes);
+    }
     bytes
 }
 
@@ -118,9 +122,11 @@ fn kept(bytes: &[u8]) -> Result<Vec<Summary>, DecodeError> {
     codec::decode_kept(bytes, &mut |summary| found.push(summary)).map(|()| found)
 }
 
-fn write_kept(summaries: &Vec<Summary>) -> Vec<u8> {
+fn write_kept(summaries: &[Summary]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    summaries.iter().for_each(|summary| codec::encode_kept(summary, &mut bytes));
+    for summary in summaries {
+        codec::encode_kept(summary, &mut bytes);
+    }
     bytes
 }
 

@@ -151,7 +151,9 @@ pub fn append(file: &mut Vec<u8>, before: End, content: &Content, lies: &[Lie]) 
         (52, records_crc),
         (56, short(bodies.len())),
     ];
-    fields.iter().for_each(|(at, value)| put(&mut header, *at, &value.to_le_bytes()));
+    for (at, value) in fields {
+        put(&mut header, at, &value.to_le_bytes());
+    }
     put(&mut header, 32, &before.lsn.to_le_bytes());
     put(&mut header, 40, &content.now.to_le_bytes());
     apply(&mut header[..60], lies, |lie| match lie {
@@ -206,21 +208,21 @@ fn zero_sectors(offset: usize, content: &[u8]) -> Vec<u8> {
 
 /// The header page of output 1, whose file has so many bytes.
 pub fn output_page(file_bytes: usize) -> Vec<u8> {
-    let mut copy = header_copy(b"LQOUTPUT", file_bytes);
+    let mut copy = header_copy(*b"LQOUTPUT", file_bytes);
     put(&mut copy, 48, &[1]);
     page(copy)
 }
 
 /// The header page of segment 1, which is in use and has so many bytes.
 pub fn segment_page(file_bytes: usize) -> Vec<u8> {
-    let mut copy = header_copy(b"LQSEGMNT", file_bytes);
+    let mut copy = header_copy(*b"LQSEGMNT", file_bytes);
     put(&mut copy, 48, &1_u64.to_le_bytes());
     page(copy)
 }
 
-fn header_copy(magic: &[u8; 8], file_bytes: usize) -> [u8; 64] {
+fn header_copy(magic: [u8; 8], file_bytes: usize) -> [u8; 64] {
     let mut copy = [0; 64];
-    put(&mut copy, 0, magic);
+    put(&mut copy, 0, &magic);
     put(&mut copy, 8, &1_u32.to_le_bytes());
     put(&mut copy, 12, &SALT.to_le_bytes());
     put(&mut copy, 16, &1_u64.to_le_bytes());

@@ -78,7 +78,9 @@ fn of_messages(command: &Command) {
                 .visibility_timeout
                 .iter()
                 .for_each(|millis| at_most(*millis, limits::VISIBILITY_MAX));
-            wait.iter().for_each(|millis| at_most(*millis, limits::WAIT_MAX));
+            if let Some(millis) = wait {
+                at_most(*millis, limits::WAIT_MAX);
+            }
         }
         Command::Delete { queue, leases, mode: _ } => {
             name(queue);
@@ -87,7 +89,9 @@ fn of_messages(command: &Command) {
         Command::ChangeVisibility { queue, entries } => {
             name(queue);
             count(entries.len(), limits::ENTRIES_MAX);
-            entries.iter().for_each(|(_, millis)| at_most(*millis, limits::VISIBILITY_MAX));
+            for (_, millis) in entries {
+                at_most(*millis, limits::VISIBILITY_MAX);
+            }
         }
         Command::Cancel { queue, seqs } => {
             name(queue);
