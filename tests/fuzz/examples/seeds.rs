@@ -47,7 +47,10 @@ fn codec(here: &Path) -> Outcome {
     Ok(())
 }
 
-fn golden(here: &Path, file: &str) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+/// The lines of a golden file: what each is called, and its bytes.
+type Golden = Vec<(String, Vec<u8>)>;
+
+fn golden(here: &Path, file: &str) -> Result<Golden, Box<dyn Error>> {
     let text = fs::read_to_string(here.join(format!("../it/golden/{file}.txt")))?;
     let line = |line: &str| {
         let (name, digits) = line.split_once(' ')?;
