@@ -101,8 +101,11 @@ impl<W: Waiter> Owner<W> {
         } else {
             Worth::BehindOlder
         };
-        let salt = self.entropy.next();
-        if let Some(plan) = self.store.plan_compaction(salt, worth, self.log.active_segment()) {
+        // On a full disk there is space for one output, until what it was copied from is gone.
+        let has_space = !(self.is_disk_full() && self.store.has_young_output());
+        let (salt, active) = (self.entropy.next(), self.log.active_segment());
+        let plan = has_space.then(|| self.store.plan_compaction(salt, worth, active)).flatten();
+        if let Some(plan) = plan {
             self.upkeep.compaction = Compaction::Working;
             effects.push(Effect::Compact(CompactionTask::Begin(Box::new(plan))));
         } else {

@@ -23,12 +23,25 @@ const SEND_RECORD_BYTES_MAX: u64 = 96;
 /// The most bytes of a record about a queue or a task, apart from words of the operator's own.
 const QUEUE_RECORD_BYTES_MAX: u64 = 2560;
 
+/// Whether a full disk refuses it at once, or leaves it out: it brings messages.
+fn is_refused_without_space(command: &Command) -> bool {
+    match command {
+        Command::Send { .. } | Command::Move { .. } => true,
+        Command::Transact { steps } => steps.iter().any(|step| matches!(step, Step::Send { .. })),
+        _ => false,
+    }
+}
+
 impl<W: Waiter> Owner<W> {
     /// Carries out a request. Gives it back if the batch has no room for it.
     pub(super) fn execute(&mut self, request: Request<W>) -> Option<Request<W>> {
         let Request { command, waiter } = request;
         let bytes = self.frame_bytes_with(&command);
         let bytes_max = self.log.frame_bytes_max();
+        let waits_for_space = bytes > self.frame_room() && bytes <= bytes_max;
+        if waits_for_space && !is_refused_without_space(&command) {
+            return Some(Request { command, waiter });
+        }
         if bytes > bytes_max {
             if self.batch.has_records() {
                 return Some(Request { command, waiter });
@@ -62,7 +75,7 @@ impl<W: Waiter> Owner<W> {
     }
 
     /// The size of the frame if the command were in it, at most.
-    fn frame_bytes_with(&self, command: &Command) -> u64 {
+    pub(super) fn frame_bytes_with(&self, command: &Command) -> u64 {
         let leases = |count: usize| self.batch.frame_bytes(0, 0, count as u64 * RECORD_BYTES_MAX);
         let sends = |count: usize, groups: usize| {
             let records = count as u64 * SEND_RECORD_BYTES_MAX + groups as u64;

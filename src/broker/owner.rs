@@ -40,6 +40,8 @@ use crate::{
 
 /// How long the owner waits after a segment could not be prepared before it tries again.
 const PREPARE_RETRY: Millis = Millis::from_secs(1);
+/// This part of a frame is left for upkeep where the log has no other room.
+const UPKEEP_SHARE: u64 = 4;
 /// A batch that waits for the disk for longer takes no more requests: they would have its time,
 /// and with that leases and known deduplication ids that end so much too early.
 const BATCH_AGE_MAX: Millis = Millis::from_secs(1);
@@ -290,6 +292,7 @@ impl<W: Waiter> Owner<W> {
             self.next_move(),
             self.next_upkeep(),
             self.next_scrub(),
+            self.next_reserve(),
         ];
         if self.garbage_left {
             return Some(Timestamp::ZERO);
@@ -305,9 +308,18 @@ impl<W: Waiter> Owner<W> {
         self.batch.is_empty() && !self.write_under_way
     }
 
-    /// Whether no space could be had for another segment.
+    /// Whether no space could be had for another segment, or what was held back for that case was
+    /// given up and is not there again.
     pub fn is_disk_full(&self) -> bool {
-        self.prepare_again_at.is_some()
+        self.prepare_again_at.is_some() || self.reserve.is_given_up()
+    }
+
+    /// How many bytes the next frame may have with what clients ask for. Where no segment could be
+    /// prepared, the last part of the log is for what gives space back: the frames that checkpoints
+    /// begin with, and the records of switches.
+    pub(super) fn frame_room(&self) -> u64 {
+        let (max, room) = (self.log.frame_bytes_max(), self.log.room());
+        if self.is_disk_full() { room.saturating_sub(max / UPKEEP_SHARE) } else { max }
     }
 
     /// The state, to look at.
@@ -322,7 +334,9 @@ impl<W: Waiter> Owner<W> {
             self.hold(request.waiter, Err(Rejection::ShuttingDown));
             return;
         }
-        if !self.deferred.is_empty() || self.is_batch_old(now) {
+        // On a full disk others may wait for space: what needs none does not wait with them.
+        let passes = self.is_disk_full() && self.frame_bytes_with(&request.command) == 0;
+        if !(passes || self.deferred.is_empty()) || self.is_batch_old(now) {
             self.deferred.push_back(request);
             return;
         }
@@ -412,8 +426,12 @@ impl<W: Waiter> Owner<W> {
         }
         let Sealed { draft, first_seq, payloads, held } = self.batch.seal();
         let is_tick = draft.tick;
-        let end = self.log.position();
+        let (end, segment) = (self.log.position(), self.log.active_segment());
         let Appended { job, place } = self.log.append(draft);
+        if self.is_disk_full() && segment != Some(place.segment) {
+            // Each segment that is used up now must give others back in time (R23).
+            self.ask_checkpoint(None);
+        }
         self.backups.framed(end, place.segment);
         self.store.written(&place, first_seq, payloads);
         self.tell_gone();
@@ -455,6 +473,11 @@ impl<W: Waiter> Owner<W> {
             self.pass_time(now);
             self.serve_woken();
             if let Some(request) = self.execute(request) {
+                if self.mode == Mode::Draining && self.is_disk_full() {
+                    // There may be no space for it, ever: nothing of it was done.
+                    self.hold(request.waiter, Err(Rejection::ShuttingDown));
+                    continue;
+                }
                 self.deferred.push_front(request);
                 break;
             }
@@ -465,9 +488,15 @@ impl<W: Waiter> Owner<W> {
     fn background_jobs(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
         let is_due = self.prepare_again_at.is_none_or(|at| now >= at);
         if is_due && self.log.wants_segment() {
-            let salt = self.entropy.next();
             let pooled = self.store.take_pooled();
-            effects.extend(self.log.prepare(salt, pooled).map(Effect::Prepare));
+            // The space that was given up is for what needed it.
+            let is_taken = self.reserve.is_given_up() && !self.upkeep.is_idle();
+            if pooled.is_none() && is_taken {
+                self.prepare_again_at = self.prepare_again_at.map(|_| now.after(PREPARE_RETRY));
+            } else {
+                let salt = self.entropy.next();
+                effects.extend(self.log.prepare(salt, pooled).map(Effect::Prepare));
+            }
         }
         while let Some(job) = self.log.seal() {
             self.seals_under_way += 1;

@@ -60,7 +60,7 @@ impl<W: Waiter> Owner<W> {
     fn has_room_for_lease(&self, taken_count: usize) -> bool {
         let attempt = (taken_count as u64 + 1) * 8 + RECORD_BYTES_MAX;
         let bytes = self.batch.frame_bytes(0, 0, RECORD_BYTES_MAX + attempt);
-        bytes <= self.log.frame_bytes_max()
+        bytes <= self.frame_room()
     }
 
     fn deliver(&mut self, waiter: W, (queue, seqs): &Taken) {
@@ -129,7 +129,7 @@ impl<W: Waiter> Owner<W> {
 
     fn has_room_for_poll(&self) -> bool {
         let records = self.receive_count_max(RECEIVE_MAX) as u64 * RECORD_BYTES_MAX;
-        self.batch.frame_bytes(0, 0, records) <= self.log.frame_bytes_max()
+        self.batch.frame_bytes(0, 0, records) <= self.frame_room()
     }
 
     /// How many messages a receive may lease, so that half a frame always has room for them.

@@ -21,6 +21,8 @@ pub(super) struct Reserve {
     is_under_way: bool,
     /// A checkpoint or a compaction found no space.
     is_needed: bool,
+    /// It was given back for that, and is to be made again before anything is sent.
+    is_given_up: bool,
     retry_at: Timestamp,
 }
 
@@ -31,12 +33,27 @@ pub(super) fn is_about_space(error: &io::Error) -> bool {
 
 impl Reserve {
     pub(super) fn new() -> Self {
-        Self { bytes: 0, is_under_way: false, is_needed: false, retry_at: Timestamp::ZERO }
+        Self {
+            bytes: 0,
+            is_under_way: false,
+            is_needed: false,
+            is_given_up: false,
+            retry_at: Timestamp::ZERO,
+        }
     }
 
     /// What a start found.
     pub(super) fn found(&mut self, bytes: u64) {
         self.bytes = bytes;
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.is_given_up
+    }
+
+    /// Files went: there may be space for it again.
+    pub(super) fn retry(&mut self, now: Timestamp) {
+        self.retry_at = self.retry_at.min(now);
     }
 
     /// A checkpoint or a compaction has failed; whether it can be tried again soon, because the
@@ -52,7 +69,7 @@ impl<W: Waiter> Owner<W> {
     pub(super) fn go_on_with_reserve(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
         let wanted = self.store.reserve_bytes();
         let is_serving = self.mode == Mode::Serving;
-        let has_space = !self.is_disk_full();
+        let has_space = self.has_space_for_reserve();
         let reserve = &mut self.reserve;
         if reserve.is_under_way {
             return;
@@ -68,6 +85,19 @@ impl<W: Waiter> Owner<W> {
         effects.push(Effect::Reserve(task));
     }
 
+    /// Whatever it was given up for has the space first.
+    fn has_space_for_reserve(&self) -> bool {
+        let is_free = !self.reserve.is_given_up || self.upkeep.is_idle();
+        self.prepare_again_at.is_none() && is_free
+    }
+
+    /// When it is to be made again.
+    pub(super) fn next_reserve(&self) -> Option<Timestamp> {
+        let Reserve { is_under_way, is_needed, is_given_up, retry_at, .. } = self.reserve;
+        let is_wanted = is_given_up && !is_under_way && !is_needed && self.mode == Mode::Serving;
+        (is_wanted && self.has_space_for_reserve()).then_some(retry_at)
+    }
+
     /// The task has run: how much is held back now.
     pub(super) fn reserved(&mut self, now: Timestamp, outcome: io::Result<u64>) {
         self.reserve.is_under_way = false;
@@ -75,17 +105,23 @@ impl<W: Waiter> Owner<W> {
             Ok(bytes) => {
                 if bytes == 0 {
                     self.reserve.is_needed = false;
+                    self.reserve.is_given_up = true;
                     // What just freed it is to have the space first.
                     self.reserve.retry_at = now.after(RETRY);
                     self.retry_upkeep();
                 } else {
                     self.store.zeros_written(bytes);
+                    self.reserve.is_given_up = false;
                 }
                 self.reserve.bytes = bytes;
             }
             Err(error) => {
                 self.reserve.is_needed = false;
                 self.reserve.retry_at = now.after(RETRY);
+                // It comes before segments that the log may want some time.
+                if is_about_space(&error) && self.store.empty_pool() {
+                    self.ask_reclaim();
+                }
                 self.reserve_failed = Some(error);
             }
         }

@@ -177,7 +177,7 @@ impl<W> Upkeep<W> {
     }
 
     /// Whether nothing is under way.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.checkpoint.is_none() && matches!(self.compaction, Compaction::Idle)
     }
 }
@@ -312,6 +312,7 @@ impl<W: Waiter> Owner<W> {
             self.upkeep.due.reclaim = false;
             let unlink = self.store.reclaim(self.log.active_segment());
             if !unlink.is_empty() {
+                self.reserve.retry(now);
                 effects.push(Effect::Unlink(unlink));
             }
             // A dead segment can be used again even where there is no space for a new one.

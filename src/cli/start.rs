@@ -15,12 +15,12 @@ use crate::{
         owner, scrub, start, upkeep,
     },
     clock::{Clock, Stopwatch, SystemClock, TestClock},
-    config::Config,
-    disk::{Medium, RealDisk},
+    config::{Config, Size},
+    disk::{Disk, Limited, Medium, RealDisk},
     entropy::SystemEntropy,
-    log::RecoveryReport,
+    log::{RecoveryReport, SEGMENTS_DIR},
     server, state,
-    store::StoreError,
+    store::{CHECKPOINTS_DIR, StoreError},
     telemetry,
 };
 
@@ -152,6 +152,8 @@ async fn recover(config: &Config, clocks: Clocks, gate: Gate) -> Result<Broker, 
     let disk = RealDisk::new(&config.data_dir)
         .map_err(|error| Failure::start(Exit::CannotStart, &error))?;
     warn_of_medium(&disk);
+    let disk = limited(Arc::new(disk), config.data_bytes_max)
+        .map_err(|error| Failure::start(Exit::CannotStart, &error))?;
     let settings = settings(config, clocks.accept_jump);
     let limits = limits(config);
     let data_dir = config.data_dir.clone();
@@ -164,8 +166,7 @@ async fn recover(config: &Config, clocks: Clocks, gate: Gate) -> Result<Broker, 
             None => Arc::new(SystemClock),
         };
         let entropy = Box::new(SystemEntropy::new());
-        let started: Started<Caller> =
-            start::start(settings, Arc::new(disk), clock, entropy, &mut progress)?;
+        let started: Started<Caller> = start::start(settings, disk, clock, entropy, &mut progress)?;
         bar.finish();
         report(&started, watch.elapsed());
         Ok(started)
@@ -175,6 +176,15 @@ async fn recover(config: &Config, clocks: Clocks, gate: Gate) -> Result<Broker, 
         .map_err(|error| Failure::start(Exit::CannotStart, &error))?
         .map_err(|error| failure(error, &data_dir))?;
     Broker::run(started, limits).map_err(|error| Failure::start(Exit::CannotStart, &error))
+}
+
+/// The data directory, which takes no more than it may.
+fn limited(disk: Arc<dyn Disk>, bytes_max: Option<u64>) -> std::io::Result<Arc<dyn Disk>> {
+    let Some(bytes_max) = bytes_max else { return Ok(disk) };
+    let limited = Limited::new(disk, bytes_max, &["", SEGMENTS_DIR, CHECKPOINTS_DIR])?;
+    let (used, max) = (Size(limited.used_bytes()), Size(bytes_max));
+    info!(%used, %max, "the data may not take all of the file system");
+    Ok(Arc::new(limited))
 }
 
 fn settings(config: &Config, accept_clock: bool) -> start::Settings {

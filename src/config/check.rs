@@ -19,6 +19,7 @@ impl Layer {
             let limit = format!("a multiple of {SEGMENT_STEP} bytes");
             return Err(of.beyond("segment_bytes", &size, limit));
         }
+        of.within("data_bytes_max", self.data_bytes_max, Size(0), Size(1024 * tebi))?;
         of.within("checkpoint_bytes", self.checkpoint_bytes, Size(mebi), Size(64 * gibi))?;
         let rate = self.compaction_bytes_per_s;
         of.within("compaction_bytes_per_s", rate, Size(mebi), Size(16 * gibi))?;

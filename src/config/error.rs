@@ -56,6 +56,19 @@ pub enum ConfigError {
         /// What would be right.
         limit: String,
     },
+    /// The data may take too little for segments of the size that they have.
+    #[error(
+        "data_bytes_max is {value}, with segment_bytes of {segment_bytes} it must be {min} at \
+         least, or 0B for no limit"
+    )]
+    NoRoom {
+        /// What was given.
+        value: super::Size,
+        /// What would be right.
+        min: super::Size,
+        /// Size of one segment.
+        segment_bytes: super::Size,
+    },
     /// TLS needs a certificate and a key.
     #[error("{0} is set, but {1} is not; TLS needs both")]
     TlsHalf(&'static str, &'static str),

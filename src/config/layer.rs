@@ -26,6 +26,9 @@ pub struct Layer {
     /// Directory of the data, made if it is not there [default: ./ledgerq-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Bytes of its file system that the data may take; 0B for all of them [default: 0B]
+    #[arg(long, value_name = "SIZE")]
+    pub data_bytes_max: Option<Size>,
     /// Address and port of the gRPC API [default: 127.0.0.1:7420]
     #[arg(long, value_name = "ADDRESS")]
     pub grpc_listen: Option<Address>,
@@ -86,8 +89,9 @@ pub struct Layer {
 }
 
 /// The keys of [`Layer`], in its order.
-pub const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 21] = [
     "data_dir",
+    "data_bytes_max",
     "grpc_listen",
     "tls_cert",
     "tls_key",
@@ -154,6 +158,7 @@ impl Layer {
     pub(super) fn or(self, lower: Self) -> Self {
         Self {
             data_dir: self.data_dir.or(lower.data_dir),
+            data_bytes_max: self.data_bytes_max.or(lower.data_bytes_max),
             grpc_listen: self.grpc_listen.or(lower.grpc_listen),
             tls_cert: self.tls_cert.or(lower.tls_cert),
             tls_key: self.tls_key.or(lower.tls_key),

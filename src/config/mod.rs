@@ -25,6 +25,9 @@ pub const DATA_DIR_DEFAULT: &str = "./ledgerq-data";
 /// Where the gRPC API listens unless told.
 pub const GRPC_LISTEN_DEFAULT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7420);
+/// With less than so many segments' size there is no room for a queue that is drained: one segment
+/// is in use, two are prepared, as much is held back, and outputs and checkpoints are made.
+const SEGMENTS_MIN: u64 = 8;
 /// What is logged unless told.
 pub const LOG_DEFAULT: &str = "info";
 
@@ -33,6 +36,8 @@ pub const LOG_DEFAULT: &str = "info";
 pub struct Config {
     /// Directory of the data.
     pub data_dir: PathBuf,
+    /// Bytes of its file system that the data may take, if not all.
+    pub data_bytes_max: Option<u64>,
     /// Where the gRPC API listens.
     pub grpc_listen: SocketAddr,
     /// Certificate and key, if the API is to speak TLS.
@@ -110,11 +115,18 @@ impl Config {
             (Some(_), None) => return Err(ConfigError::TlsHalf("tls_cert", "tls_key")),
             (None, Some(_)) => return Err(ConfigError::TlsHalf("tls_key", "tls_cert")),
         };
+        let segment_bytes = bytes(all.segment_bytes, 128 * mebi);
+        let data_bytes_max = Some(bytes(all.data_bytes_max, 0)).filter(|bytes| *bytes > 0);
+        if let Some(value) = data_bytes_max.filter(|max| *max < SEGMENTS_MIN * segment_bytes) {
+            let (value, min) = (Size(value), Size(SEGMENTS_MIN * segment_bytes));
+            return Err(ConfigError::NoRoom { value, min, segment_bytes: Size(segment_bytes) });
+        }
         Ok(Self {
+            data_bytes_max,
             data_dir: all.data_dir.unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
             grpc_listen: all.grpc_listen.map_or(GRPC_LISTEN_DEFAULT, |address| address.0),
             tls,
-            segment_bytes: bytes(all.segment_bytes, 128 * mebi),
+            segment_bytes,
             checkpoint_bytes: bytes(all.checkpoint_bytes, 256 * mebi),
             compaction_bytes_per_s: bytes(all.compaction_bytes_per_s, 64 * mebi),
             scrub_bytes_per_s: bytes(all.scrub_bytes_per_s, 10 * mebi),

@@ -1,14 +1,17 @@
-//! What both disks promise alike: every test here runs on [`RealDisk`] and on [`SimDisk`].
+//! What all disks promise alike: every test here runs on [`RealDisk`], on [`SimDisk`] and on one
+//! that is [`Limited`].
 
 use std::{
     io::{ErrorKind, IoSlice},
     sync::Arc,
 };
 
-use super::{Access, Disk, File, RealDisk, SimDisk, read_exact_at, sim::Random, write_all_at};
+use super::{
+    Access, Disk, File, Limited, RealDisk, SimDisk, read_exact_at, sim::Random, write_all_at,
+};
 
-/// Runs each of the promises below on both disks, under its own name.
-macro_rules! on_both_disks {
+/// Runs each of the promises below on every disk, under its own name.
+macro_rules! on_every_disk {
     ($($promise:ident)*) => {
         mod real {
             $(#[test]
@@ -24,10 +27,18 @@ macro_rules! on_both_disks {
                 super::$promise(&super::SimDisk::new());
             })*
         }
+        mod limited {
+            $(#[test]
+            fn $promise() {
+                let disk = std::sync::Arc::new(super::SimDisk::new());
+                let disk = super::Limited::new(disk, 1 << 30, &[""]).expect("it is empty");
+                super::$promise(&disk);
+            })*
+        }
     };
 }
 
-on_both_disks! {
+on_every_disk! {
     a_file_reads_as_it_was_written
     a_write_behind_the_end_leaves_zeros
     more_chunks_than_one_call_takes_are_all_written

@@ -2,19 +2,22 @@
 //!
 //! Two implementations obey one conformance suite: [`RealDisk`], and [`SimDisk`], which keeps what
 //! is durable apart from what is only cached, crashes with any subset of the difference, and fails
-//! when told. [`ReadOnly`] lets neither be changed. Nothing here knows what a segment is.
+//! when told. [`ReadOnly`] lets neither be changed, [`Limited`] lets neither grow beyond a bound.
+//! Nothing here knows what a segment is.
 //!
 //! Paths are relative to the data directory, with `/` between parts, and are made by this crate
 //! alone: never from a user's string.
 
 #[cfg(test)]
 mod conformance;
+mod limited;
 mod medium;
 mod mmap;
 mod read_only;
 mod real;
 pub mod sim;
 
+pub use limited::Limited;
 pub use medium::Medium;
 pub use mmap::PageBuffer;
 pub use read_only::ReadOnly;

@@ -159,6 +159,17 @@ impl Writer {
         idle && (self.active_takes(frame_bytes, summary_bytes) || !self.standby.is_empty())
     }
 
+    /// The most bytes that the next frame may have, if it brings no message: less than
+    /// [`Writer::frame_bytes_max`] only if no segment is prepared.
+    pub fn room(&self) -> u64 {
+        let max = self.frame_bytes_max();
+        let Some(active) = self.active.as_ref().filter(|_| self.standby.is_empty()) else {
+            return max;
+        };
+        let footer = footer_bytes(active.entries.len() + 1, active.summaries.len() as u64);
+        active.header.segment_bytes.saturating_sub(active.end + footer).min(max)
+    }
+
     /// Whether the frame, and then the footer that the segment would need, have a place in the
     /// active segment (R3), and no new one was asked for.
     fn active_takes(&self, frame_bytes: u64, summary_bytes: u64) -> bool {

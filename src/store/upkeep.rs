@@ -140,6 +140,16 @@ impl Store {
         freed.map(|(_, info)| info.bytes).sum()
     }
 
+    /// Whether there is an output whose sources may still be there: the older checkpoint lies
+    /// before the switch to it, or there is none.
+    pub fn has_young_output(&self) -> bool {
+        let older = self.kept.older().map(KeptCheckpoint::lsn).unwrap_or_default();
+        let is_young = |(id, info): (&FileId, &StoredInfo)| {
+            matches!(id, FileId::Output(_)) && info.needed_to > older
+        };
+        self.files.by_id.iter().any(is_young)
+    }
+
     /// Size of the segments that are made now, in bytes.
     pub fn segment_bytes(&self) -> u64 {
         self.settings.segment_bytes
@@ -150,12 +160,20 @@ impl Store {
         self.pool.pop()
     }
 
-    /// How much space to hold back for a full disk: two checkpoints of the current size and one
-    /// compaction output, in bytes.
+    /// Dead segments are not kept for use again: the next [`Store::reclaim`] has them unlinked.
+    /// Whether there were any.
+    pub fn empty_pool(&mut self) -> bool {
+        let were_any = !self.pool.is_empty();
+        self.spare.extend(self.pool.drain(..).map(SegmentId::path));
+        were_any
+    }
+
+    /// How much space to hold back for a full disk: two checkpoints of the current size, and one
+    /// segment, which a start or a compaction may need, in bytes.
     pub fn reserve_bytes(&self) -> u64 {
         let checkpoint = self.kept.newest().map_or(0, |kept| kept.status.bytes);
         let checkpoint = checkpoint.max(self.settings.segment_bytes / 16);
-        self.settings.output_bytes + 2 * checkpoint
+        self.settings.output_bytes.max(self.settings.segment_bytes) + 2 * checkpoint
     }
 
     /// A file could not be copied from: it is left as it is.
@@ -240,7 +258,7 @@ mod tests {
     use crate::{store::Settings, types::Lineage};
 
     #[test]
-    fn the_reserve_has_room_for_an_output_and_two_checkpoints() {
+    fn the_reserve_has_room_for_a_segment_and_two_checkpoints() {
         let settings = Settings {
             tail_cache_bytes: 0,
             segment_bytes: 1600,
@@ -248,7 +266,7 @@ mod tests {
             pool_count_max: 0,
         };
         let mut store = Store::new(settings, Lineage([1; 16]));
-        assert_eq!((store.segment_bytes(), store.reserve_bytes()), (1600, 1200 + 2 * 100));
+        assert_eq!((store.segment_bytes(), store.reserve_bytes()), (1600, 1600 + 2 * 100));
         let position = Position { lsn: Lsn::new(9), segment: SegmentId::FIRST, offset: 64, crc: 1 };
         let manifest = Manifest {
             position,
@@ -258,6 +276,6 @@ mod tests {
             buckets: Vec::new(),
         };
         store.adopt([(manifest, 5000)].into_iter(), Vec::new());
-        assert_eq!(store.reserve_bytes(), 1200 + 2 * 5000);
+        assert_eq!(store.reserve_bytes(), 1600 + 2 * 5000);
     }
 }

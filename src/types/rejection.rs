@@ -225,7 +225,9 @@ pub enum Rejection {
         what: String,
     },
     /// There is no space on the disk for another message.
-    #[error("the disk is full: no sends until space is free; receives and deletes go on")]
+    #[error(
+        "the disk is full, or data_bytes_max is reached: no sends until space is free; receives and deletes go on"
+    )]
     DiskFull,
     /// A checkpoint, a compaction or a backup that was asked for could not be done; the broker goes
     /// on.

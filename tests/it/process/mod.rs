@@ -11,6 +11,8 @@ mod chain;
 mod cli;
 /// The broker killed again and again under load, its history checked.
 mod drill;
+/// Data that may take no more than so many bytes.
+mod full;
 /// Starts and ends: what is refused, and how it is told.
 mod lifecycle;
 /// One run of the program from its start to its end.

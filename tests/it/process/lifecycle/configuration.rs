@@ -111,7 +111,7 @@ fn a_file_that_is_wrong() {
         Some("\nsegment_byte = \"1MiB\"\n"),
         &expect![[r#"
             ledgerq: DIR/ledgerq.toml, line 2: `segment_byte = "1MiB"`: unknown field
-                `segment_byte`, expected one of `data_dir`, `grpc_listen`, `tls_cert`,
+                `segment_byte`, expected one of `data_dir`, `data_bytes_max`, `grpc_listen`, `tls_cert`,
                 `tls_key`, `segment_bytes`, `checkpoint_bytes`, `compaction_bytes_per_s`,
                 `scrub_bytes_per_s`, `scrub_interval`, `reclaim_pool`, `idle_sync_after`,
                 `tail_cache_bytes`, `requests_max`, `polls_max`, `requests_bytes_max`,
