@@ -79,7 +79,7 @@ impl Profile {
         }
     }
 
-    /// Its faults on this medium, and those that are left out, with why the better one is not there.
+    /// Its faults on this medium, and those that are left out, with the reason.
     pub(super) fn faults(self, medium: Medium, why: &str) -> (Vec<Fault>, Vec<LeftOut>) {
         let faults = match (self, medium) {
             (Self::Kill, _) => vec![Fault::Kill],

@@ -25,7 +25,7 @@ use crate::{
 const PRODUCERS_COUNT: u64 = 3;
 const CONSUMERS_COUNT: u64 = 5;
 /// The most requests that are answered before a fault comes.
-const ANSWERS_MAX: u64 = 120;
+const ANSWERS_MAX: u64 = 200;
 
 /// A drill under way. The order of the fields is that in which they go: the broker first, then
 /// where its data lies.
@@ -133,8 +133,9 @@ impl Drill {
         let started = Broker::start(&self.place.mounted.data_dir, wrapper);
         let broker = self.broker.insert(started.map_err(StartFailed::Io)?);
         let url = broker.listening().await.map_err(StartFailed::Ended)?;
-        self.address.send_replace(url);
         broker.serving().await.map_err(StartFailed::Ended)?;
+        // Only now: a broker that recovers asks its clients to come again after a second.
+        self.address.send_replace(url);
         self.recovery = watch.elapsed();
         Ok(())
     }
