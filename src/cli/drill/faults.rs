@@ -18,8 +18,13 @@ use super::profile::Fault;
 const STARTS_KILLED: u64 = 8;
 /// Refusals after which the disk counts as full.
 const REFUSALS_COUNT: u64 = 3;
-/// How long a broker may go on under a fault that may never show.
-const FAULT_MAX: Duration = Duration::from_secs(2);
+/// How long a broker may go on under a fault that may never show, and how many answers of it are
+/// enough: the nth call of some kind is made within a few requests for each.
+const FAULT_MAX: Duration = Duration::from_secs(5);
+const FAULT_ANSWERS: u64 = 100;
+const FAULT_ANSWERS_A_CYCLE: u64 = 4;
+/// The same of a device that has less room than it said.
+const ROOM_ANSWERS: u64 = 300;
 /// What a device has left at most before its writes fail, in bytes: less than the segments that are
 /// prepared and have nothing but zeros yet.
 const ROOM_BYTES_MAX: u64 = 256 << 10;
@@ -98,7 +103,8 @@ impl Drill {
         let ended = match &mut self.broker {
             Some(broker) if self.chance.next().is_multiple_of(2) => {
                 let ended = broker.ended(PATIENCE).await;
-                Some(ended.ok_or_else(|| went_on("the power of its disk was cut"))?.code)
+                let ended = ended.ok_or_else(|| went_on("the power of its disk was cut"))?;
+                Some(of_a_bad_disk(ended.code)?)
             }
             Some(_) | None => None,
         };
@@ -122,7 +128,7 @@ impl Drill {
             memory.resize(memory.used_bytes()? + room)
         };
         self.remount(shrink).map_err(|error| cannot(&error))?;
-        let ended = self.until_it_ends(&[]).await?;
+        let ended = self.until_it_ends(&[], ROOM_ANSWERS).await?.map(of_a_bad_disk).transpose()?;
         self.broker = None;
         self.place.mounted.give_room().map_err(|error| cannot(&error))?;
         // First on what the page cache shows; a file system that has given up is mounted again.
@@ -142,20 +148,31 @@ impl Drill {
     async fn wrap(&mut self, cycle: u64) -> Result<Option<i32>, Failure> {
         self.answers(1).await?;
         self.broker = None;
-        let ended = self.until_it_ends(&self.wrapper(cycle)).await?;
+        let answers = FAULT_ANSWERS + FAULT_ANSWERS_A_CYCLE * cycle;
+        let ended = self.until_it_ends(&self.wrapper(cycle), answers).await?;
         self.broker = None;
         self.start(&[]).await.map(|()| ended)
     }
 
-    /// Starts a broker that a fault waits for, and loads it until that has come, or for some time.
-    async fn until_it_ends(&mut self, wrapper: &[String]) -> Result<Option<i32>, Failure> {
+    /// Starts a broker that a fault waits for, and loads it until that has come, or until so many
+    /// answers.
+    async fn until_it_ends(
+        &mut self,
+        wrapper: &[String],
+        answers: u64,
+    ) -> Result<Option<i32>, Failure> {
         match self.try_start(wrapper).await {
             Ok(()) => {}
             Err(StartFailed::Io(error)) => return Err(cannot(&error)),
             Err(StartFailed::Ended(Ended { code, .. })) => return Ok(Some(code)),
         }
         let Some(broker) = &mut self.broker else { return Ok(None) };
-        Ok(broker.ended(FAULT_MAX).await.map(|ended| ended.code))
+        let mut done = self.load.done();
+        let goal = done.borrow().answers + answers;
+        tokio::select! {
+            ended = broker.ended(FAULT_MAX) => Ok(ended.map(|ended| ended.code)),
+            _ = done.wait_for(|done| done.answers >= goal) => Ok(None),
+        }
     }
 
     /// Unmounts the file system, does something, and mounts it again.
@@ -173,6 +190,16 @@ impl Drill {
 
 fn no_image() -> Failure {
     cannot(&io::Error::other("there is no file system whose power can be cut"))
+}
+
+/// The code with which a broker ends whose disk fails: while it serves, or while it starts.
+fn of_a_bad_disk(code: i32) -> Result<i32, Failure> {
+    let codes = [Exit::SyncFailed, Exit::CannotStart].map(|exit| i32::from(exit.code()));
+    if codes.contains(&code) {
+        return Ok(code);
+    }
+    let line = format!("its disk failed, and the broker ended with {code}");
+    Err(Failure::new(Exit::Refused, line))
 }
 
 /// A broker that should have ended.

@@ -9,7 +9,10 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    client::{Client, Delivery, Error, Outgoing, ReceiveOptions, Refusal, Step, StepOutcome},
+    client::{
+        Client, Delivery, Error, Outgoing, ReceiveOptions, Refusal, Step, StepOutcome,
+        UnavailableReason,
+    },
     types::{Delay, DeleteOutcome, GroupId, Millis, Timestamp},
 };
 
@@ -151,8 +154,17 @@ impl Worker {
             held.push(Held { number, receive_count, handle });
         }
         for message in unavailable {
-            history.damaged(0);
-            held.push(Held { number: 0, receive_count: 0, handle: message.receipt_handle });
+            match message.reason {
+                // A disk that fails does that. The message has to come another time.
+                UnavailableReason::ReadFailed => {}
+                UnavailableReason::Damaged
+                | UnavailableReason::Undecodable
+                | UnavailableReason::Other => {
+                    history.damaged(0);
+                    let handle = message.receipt_handle;
+                    held.push(Held { number: 0, receive_count: 0, handle });
+                }
+            }
         }
         Ok(held)
     }
