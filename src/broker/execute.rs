@@ -24,7 +24,7 @@ const SEND_RECORD_BYTES_MAX: u64 = 96;
 const QUEUE_RECORD_BYTES_MAX: u64 = 2560;
 
 impl<W: Waiter> Owner<W> {
-    /// Carries out a request. Gives it back if the batch has no room for it.
+    /// Carries out a request. Gives it back if the batch or the log has no room for it.
     pub(super) fn execute(&mut self, request: Request<W>) -> Option<Request<W>> {
         let Request { command, waiter } = request;
         let bytes = self.frame_bytes_with(&command);
@@ -41,6 +41,11 @@ impl<W: Waiter> Owner<W> {
             }
             self.hold(waiter, Err(Rejection::RequestTooLarge { bytes, bytes_max }));
             return None;
+        }
+        // On a full disk what brings messages is refused, and makes no record.
+        let makes_records = bytes > 0 && !(self.is_disk_full() && command.payload_bytes() > 0);
+        if makes_records && !self.log.has_room() {
+            return Some(Request { command, waiter });
         }
         match command {
             Command::Receive { queue, options, wait } => {

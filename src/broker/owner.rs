@@ -107,7 +107,7 @@ pub struct Owner<W> {
     pub(super) entropy: Box<dyn Entropy>,
     pub(super) batch: Batch<W>,
     pub(super) parked: Parked<W>,
-    /// Requests for which the batch had no room, in order.
+    /// Requests for which the batch or the log had no room, in order.
     deferred: VecDeque<Request<W>>,
     /// Time has changed the state since the last record: an answer must not show it before it is
     /// durable.

@@ -129,7 +129,8 @@ impl<W: Waiter> Owner<W> {
 
     fn has_room_for_poll(&self) -> bool {
         let records = self.receive_count_max(RECEIVE_MAX) as u64 * RECORD_BYTES_MAX;
-        self.batch.frame_bytes(0, 0, records) <= self.log.frame_bytes_max()
+        let bytes = self.batch.frame_bytes(0, 0, records);
+        bytes <= self.log.frame_bytes_max() && self.log.has_room()
     }
 
     /// How many messages a receive may lease, so that half a frame always has room for them.

@@ -19,6 +19,9 @@ use super::{
     position::{Chain, Position},
 };
 
+/// Of the largest frame, the part that stays free for small ones at the end of the log.
+const UPKEEP_ROOM_PART: u64 = 4;
+
 /// Appends frames.
 pub struct Writer {
     settings: Settings,
@@ -157,6 +160,15 @@ impl Writer {
     pub fn ready(&self, frame_bytes: u64, summary_bytes: u64) -> bool {
         let idle = !self.poisoned && self.under_way.is_none();
         idle && (self.active_takes(frame_bytes, summary_bytes) || !self.standby.is_empty())
+    }
+
+    /// Whether the next frame has a place, however large it becomes, and behind it a few small ones
+    /// have: those with which checkpoints begin, which make space. An owner that begins a large one
+    /// only then always has room for them (R23).
+    pub fn has_room(&self) -> bool {
+        let bytes_max = self.frame_bytes_max();
+        let bytes = bytes_max + bytes_max / UPKEEP_ROOM_PART;
+        !self.standby.is_empty() || self.active_takes(bytes, bytes_max)
     }
 
     /// Whether the frame, and then the footer that the segment would need, have a place in the

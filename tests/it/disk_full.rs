@@ -144,6 +144,34 @@ fn a_full_disk_that_is_drained_takes_sends_again_without_more_space() {
     assert!(last * 2 > first, "the space does not get less: {accepted:?}");
 }
 
+/// R23: what frees space begins with a frame, and so needs room in the log too.
+#[test]
+fn a_drain_that_uses_up_the_room_of_the_log_gets_more() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    broker.advance(Millis::from_secs(1));
+    disk.set_capacity_bytes(Some(used_bytes(&disk) + 10 * small_settings().segment_bytes));
+    let sent = fill(&mut broker);
+    // No time passes, so that checkpoints do not keep up with what is asked.
+    for _ in 1..sent {
+        let leased = receive(&mut broker);
+        delete(&mut broker, &leased[0]);
+    }
+    let lease = receive(&mut broker)[0].lease();
+    let mut changes = (0..10_000).map(|_| {
+        let (queue, entries) = (commands::queue("jobs"), vec![(lease, Millis::from_secs(600))]);
+        let id = broker.submit(Command::ChangeVisibility { queue, entries });
+        broker.settle();
+        (id, broker.take_told(id))
+    });
+    let waiting = changes.find(|(_, told)| told.is_none()).expect("there is no room at some time");
+    broker.advance(Millis::from_secs(60));
+    let told = broker.take_told(waiting.0).expect("dead files have given their space back");
+    assert!(told.reply.is_ok(), "{told:?}");
+    assert_eq!(send(&mut broker), Ok(()));
+}
+
 fn checkpoint_lsn(broker: &mut SimBroker) -> Option<Lsn> {
     match broker.ask(Command::GetStatus).expect("it is answered").reply {
         Ok(Reply::Status(status)) => status.checkpoint.map(|checkpoint| checkpoint.lsn),
