@@ -42,9 +42,7 @@ impl<W: Waiter> Owner<W> {
             self.hold(waiter, Err(Rejection::RequestTooLarge { bytes, bytes_max }));
             return None;
         }
-        // On a full disk what brings messages is refused, and makes no record.
-        let makes_records = bytes > 0 && !(self.is_disk_full() && command.payload_bytes() > 0);
-        if makes_records && !self.log.has_room() {
+        if bytes > 0 && !self.has_room_for(&command) {
             return Some(Request { command, waiter });
         }
         match command {
@@ -64,6 +62,17 @@ impl<W: Waiter> Owner<W> {
             }
         }
         None
+    }
+
+    /// Whether the log has room for the records of a command. The last segment that is prepared is
+    /// for what takes messages away: sends that come faster than it is known that the disk is full
+    /// would use it up, and nothing could be drained any more (R23).
+    fn has_room_for(&self, command: &Command) -> bool {
+        if command.payload_bytes() == 0 {
+            return self.log.has_room();
+        }
+        // On a full disk they are refused, which needs no room.
+        self.log.standby_count() > 0 || self.is_disk_full()
     }
 
     /// The size of the frame if the command were in it, at most.

@@ -162,13 +162,13 @@ impl Writer {
         idle && (self.active_takes(frame_bytes, summary_bytes) || !self.standby.is_empty())
     }
 
-    /// Whether the next frame has a place, however large it becomes, and behind it a few small ones
-    /// have: those with which checkpoints begin, which make space. An owner that begins a large one
-    /// only then always has room for them (R23).
+    /// Whether the next frame has a place, however large its records become, and behind it a few
+    /// small ones have: those with which checkpoints begin, which make space. An owner that begins
+    /// a large one only then always has room for them (R23).
     pub fn has_room(&self) -> bool {
         let bytes_max = self.frame_bytes_max();
         let bytes = bytes_max + bytes_max / UPKEEP_ROOM_PART;
-        !self.standby.is_empty() || self.active_takes(bytes, bytes_max)
+        !self.standby.is_empty() || self.active_takes(bytes, 0)
     }
 
     /// Whether the frame, and then the footer that the segment would need, have a place in the

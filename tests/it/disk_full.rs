@@ -1,12 +1,12 @@
 //! A full disk: sends are refused, receives and deletes go on, and sends work again by themselves.
 
 use ledgerq::{
-    disk::SimDisk,
+    disk::{SimDisk, sim::Random},
     types::{Command, DeleteMode, DeleteOutcome, Leased, Lsn, Millis, Rejection, Reply},
 };
 
 use crate::{
-    broker::{SimBroker, ToldClock, small_settings},
+    broker::{Hold, SimBroker, ToldClock, small_settings},
     commands,
 };
 
@@ -170,6 +170,29 @@ fn a_drain_that_uses_up_the_room_of_the_log_gets_more() {
     let told = broker.take_told(waiting.0).expect("dead files have given their space back");
     assert!(told.reply.is_ok(), "{told:?}");
     assert_eq!(send(&mut broker), Ok(()));
+}
+
+/// R23: sends that come while nobody knows yet that the disk is full leave room to drain them.
+#[test]
+fn sends_do_not_use_up_the_room_to_drain_while_a_segment_is_prepared() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    broker.advance(Millis::from_secs(1));
+    disk.set_capacity_bytes(Some(used_bytes(&disk)));
+    broker.hold(Hold::Background);
+    let message = || commands::send("jobs", commands::entry(vec![b'x'; 5000]));
+    let sent = (0..1000).take_while(|_| broker.ask(message()).is_some()).count();
+    assert!(sent < 1000, "they wait for the segment");
+    broker.hold(Hold::Nothing);
+    let mut random = Random::new(1);
+    while broker.go_on(&mut random) {}
+    for _ in 0..sent {
+        let leased = receive(&mut broker);
+        delete(&mut broker, &leased[0]);
+    }
+    broker.advance(Millis::from_secs(60));
+    assert_eq!(send(&mut broker), Ok(()), "draining gives the space back");
 }
 
 fn checkpoint_lsn(broker: &mut SimBroker) -> Option<Lsn> {
