@@ -8,11 +8,15 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tokio::{sync::watch, time::timeout};
 
 /// How long something may take that is bound to happen.
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How often it is looked whether a killed process is gone, and the pause in between.
+const LOOKS_MAX: u32 = 1000;
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Settings that keep a start quick and files many.
 const SETTINGS: [&str; 12] = [
@@ -33,6 +37,7 @@ const SETTINGS: [&str; 12] = [
 /// A broker that was started; it and all that it was started through are killed when it is dropped.
 pub(super) struct Broker {
     child: Child,
+    is_wrapped: bool,
     seen: watch::Receiver<Seen>,
 }
 
@@ -79,7 +84,7 @@ impl Broker {
         if let Some(stderr) = child.stderr.take() {
             std::thread::spawn(move || read(stderr, &tell));
         }
-        Ok(Self { child, seen })
+        Ok(Self { child, is_wrapped: !wrapper.is_empty(), seen })
     }
 
     /// Waits until it listens; gives the server's URL, or how it ended.
@@ -120,6 +125,16 @@ impl Broker {
         let code = self.child.wait().ok().map_or(-1, |status| {
             status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
         });
+        // What it was started through has ended; the broker itself may still hold the lock.
+        let mut looks = 0;
+        while let Some(pid) = self.pid()
+            && self.is_wrapped
+            && test_kill_process_group(pid).is_ok()
+            && looks < LOOKS_MAX
+        {
+            std::thread::sleep(LOOK_PAUSE);
+            looks += 1;
+        }
         Ended { code, last_line: self.seen.borrow().last_line.clone() }
     }
 
