@@ -10,6 +10,7 @@ set -euo pipefail
 
 need_strace
 count=${1:-200}
+RARE_MAX=20
 program=$(program_of "${2:-}")
 # The calls, and what becomes of the nth of them.
 injections=(
@@ -26,11 +27,14 @@ injections=(
 )
 for injection in "${injections[@]}"; do
   read -r calls what <<<"$injection"
-  # Sync, write, give another name: whatever the platform's library makes of it.
+  cycles=$count
+  # Sync, write, give another name: whatever the platform's library makes of it. Of two of them there
+  # are few in a start and what follows.
   case $calls in
-    rename,unlink) calls=/^rename,/^unlink ;;
+    rename,unlink) calls=/^rename,/^unlink cycles=$((count < RARE_MAX ? count : RARE_MAX)) ;;
+    fsync) cycles=$((count < RARE_MAX ? count : RARE_MAX)) ;;
     pwritev) calls=/^pwrite ;;
   esac
-  drill "$program" --cycles "$count" \
+  drill "$program" --cycles "$cycles" \
     --wrapper "strace -f -qq -o /dev/null -e trace=$calls -e inject=$calls:$what:when={cycle}"
 done

@@ -24,10 +24,10 @@ const FAULT_MAX: Duration = Duration::from_secs(5);
 const FAULT_ANSWERS: u64 = 100;
 const FAULT_ANSWERS_A_CYCLE: u64 = 4;
 /// The same of a device that has less room than it said.
-const ROOM_ANSWERS: u64 = 300;
+const ROOM_ANSWERS: u64 = 600;
 /// What a device has left at most before its writes fail, in bytes: less than the segments that are
 /// prepared and have nothing but zeros yet.
-const ROOM_BYTES_MAX: u64 = 256 << 10;
+const ROOM_BYTES_MAX: u64 = 96 << 10;
 
 impl Drill {
     /// Breaks the broker, and waits until one serves again; how it ended if it did by itself.
