@@ -171,9 +171,13 @@ impl Drop for Scratch {
             return;
         }
         // What cannot be removed stays, and somebody will see it.
-        let _ = fs::remove_dir_all(&self.dir);
-        if self.is_given {
-            let _ = fs::create_dir(&self.dir);
+        if !self.is_given {
+            let _ = fs::remove_dir_all(&self.dir);
+            return;
+        }
+        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
         }
     }
 }
@@ -246,8 +250,10 @@ mod tests {
             let place = make(&dir).expect("it is empty");
             assert!(place.mounted.data_dir.starts_with(&dir) && !place.is_copy);
             fs::create_dir(&place.mounted.data_dir).expect("it can be made");
+            fs::write(&place.mounted.ballast, b"1").expect("there is space");
             drop(place);
-            assert_eq!(dir.exists(), is_there);
+            let left = fs::read_dir(&dir).ok().map(Iterator::count);
+            assert_eq!(left, is_there.then_some(0));
             fs::create_dir_all(&dir).expect("it can be made");
         }
     }
