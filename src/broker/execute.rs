@@ -23,8 +23,8 @@ const SEND_RECORD_BYTES_MAX: u64 = 96;
 /// The most bytes of a record about a queue or a task, apart from words of the operator's own.
 const QUEUE_RECORD_BYTES_MAX: u64 = 2560;
 
-/// Whether a full disk refuses it at once, or leaves it out: it brings messages.
-fn is_refused_without_space(command: &Command) -> bool {
+/// Whether it brings messages into a queue.
+fn brings_messages(command: &Command) -> bool {
     match command {
         Command::Send { .. } | Command::Move { .. } => true,
         Command::Transact { steps } => steps.iter().any(|step| matches!(step, Step::Send { .. })),
@@ -33,15 +33,11 @@ fn is_refused_without_space(command: &Command) -> bool {
 }
 
 impl<W: Waiter> Owner<W> {
-    /// Carries out a request. Gives it back if the batch has no room for it.
+    /// Carries out a request. Gives it back if the batch or the log has no room for it.
     pub(super) fn execute(&mut self, request: Request<W>) -> Option<Request<W>> {
         let Request { command, waiter } = request;
         let bytes = self.frame_bytes_with(&command);
         let bytes_max = self.log.frame_bytes_max();
-        let waits_for_space = bytes > self.frame_room() && bytes <= bytes_max;
-        if waits_for_space && !is_refused_without_space(&command) {
-            return Some(Request { command, waiter });
-        }
         if bytes > bytes_max {
             if self.batch.has_records() {
                 return Some(Request { command, waiter });
@@ -54,6 +50,9 @@ impl<W: Waiter> Owner<W> {
             }
             self.hold(waiter, Err(Rejection::RequestTooLarge { bytes, bytes_max }));
             return None;
+        }
+        if bytes > 0 && !self.has_room_for(&command, bytes) {
+            return Some(Request { command, waiter });
         }
         match command {
             Command::Receive { queue, options, wait } => {
@@ -72,6 +71,17 @@ impl<W: Waiter> Owner<W> {
             }
         }
         None
+    }
+
+    /// Whether the log has room for the records of a command. The last segment that is prepared is
+    /// for what takes messages away: sends that come faster than it is known that the disk is full
+    /// would use it up, and nothing could be drained any more (R23).
+    fn has_room_for(&self, command: &Command, bytes: u64) -> bool {
+        if brings_messages(command) {
+            // On a full disk they are refused, which needs no room.
+            return self.log.standby_count() > 0 || self.is_disk_full();
+        }
+        bytes <= self.frame_room()
     }
 
     /// The size of the frame if the command were in it, at most.

@@ -40,8 +40,6 @@ use crate::{
 
 /// How long the owner waits after a segment could not be prepared before it tries again.
 const PREPARE_RETRY: Millis = Millis::from_secs(1);
-/// This part of a frame is left for upkeep where the log has no other room.
-const UPKEEP_SHARE: u64 = 4;
 /// A batch that waits for the disk for longer takes no more requests: they would have its time,
 /// and with that leases and known deduplication ids that end so much too early.
 const BATCH_AGE_MAX: Millis = Millis::from_secs(1);
@@ -109,7 +107,7 @@ pub struct Owner<W> {
     pub(super) entropy: Box<dyn Entropy>,
     pub(super) batch: Batch<W>,
     pub(super) parked: Parked<W>,
-    /// Requests for which the batch had no room, in order.
+    /// Requests for which the batch or the log had no room, in order.
     deferred: VecDeque<Request<W>>,
     /// Time has changed the state since the last record: an answer must not show it before it is
     /// durable.
@@ -306,20 +304,6 @@ impl<W: Waiter> Owner<W> {
     /// Whether everything that was decided is durable.
     pub fn is_durable(&self) -> bool {
         self.batch.is_empty() && !self.write_under_way
-    }
-
-    /// Whether no space could be had for another segment, or what was held back for that case was
-    /// given up and is not there again.
-    pub fn is_disk_full(&self) -> bool {
-        self.prepare_again_at.is_some() || self.reserve.is_given_up()
-    }
-
-    /// How many bytes the next frame may have with what clients ask for. Where no segment could be
-    /// prepared, the last part of the log is for what gives space back: the frames that checkpoints
-    /// begin with, and the records of switches.
-    pub(super) fn frame_room(&self) -> u64 {
-        let (max, room) = (self.log.frame_bytes_max(), self.log.room());
-        if self.is_disk_full() { room.saturating_sub(max / UPKEEP_SHARE) } else { max }
     }
 
     /// The state, to look at.

@@ -13,6 +13,8 @@ use crate::{
 
 /// How long after the reserve could not be made it is tried again.
 const RETRY: Millis = Millis::from_secs(30);
+/// This part of a frame is left for upkeep where the log has no other room.
+const UPKEEP_SHARE: u64 = 4;
 
 /// The space that is held back.
 pub(super) struct Reserve {
@@ -65,6 +67,23 @@ impl Reserve {
 }
 
 impl<W: Waiter> Owner<W> {
+    /// Whether no space could be had for another segment, or what was held back for that case was
+    /// given up and is not there again.
+    pub fn is_disk_full(&self) -> bool {
+        self.prepare_again_at.is_some() || self.reserve.is_given_up()
+    }
+
+    /// How many bytes the next frame may have with what clients ask for. Where no segment is
+    /// prepared, the last part of the log is for what gives space back: the frames that checkpoints
+    /// begin with, and the records of switches (R23).
+    pub(super) fn frame_room(&self) -> u64 {
+        let max = self.log.frame_bytes_max();
+        if self.log.standby_count() > 0 {
+            return max;
+        }
+        self.log.room().saturating_sub(max / UPKEEP_SHARE)
+    }
+
     /// Makes the reserve while there is space, gives it back when it is needed.
     pub(super) fn go_on_with_reserve(&mut self, now: Timestamp, effects: &mut Vec<Effect<W>>) {
         let wanted = self.store.reserve_bytes();

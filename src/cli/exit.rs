@@ -6,7 +6,7 @@
 pub enum Exit {
     /// Everything that was asked is done.
     Done = 0,
-    /// A request, or one entry of it, failed or was refused.
+    /// A request, or one entry of it, failed or was refused; or a drill found a broken promise.
     Refused = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -27,7 +27,7 @@ pub enum Exit {
 /// Every code with its meaning, as `--help` and docs/OPERATING.md list them.
 pub const TABLE: [(Exit, &str); 9] = [
     (Exit::Done, "done; a receive that found nothing too"),
-    (Exit::Refused, "the request, or a part of it, failed or was refused"),
+    (Exit::Refused, "the request, or a part of it, failed or was refused; a drill broke a promise"),
     (Exit::Usage, "the command line is wrong"),
     (Exit::Config, "the configuration is wrong: file, environment or a value's limit"),
     (Exit::Locked, "another process has the data directory"),

@@ -8,6 +8,7 @@ pub mod attribute;
 mod backup;
 mod clock;
 mod delete;
+mod drill;
 pub mod exit;
 mod failure;
 mod filter;
@@ -110,6 +111,9 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a new data directory from a backup
     Restore(restore::RestoreArgs),
+    /// Break a broker of its own again and again under load, and check that nothing is lost
+    #[command(after_help = drill::EXAMPLES)]
+    Drill(drill::DrillArgs),
     /// Let time pass on a broker that was started with --test-clock
     #[command(subcommand)]
     Clock(clock::ClockCommand),
@@ -137,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Scrub => with_server(&cli.global, status::scrub_now),
         Command::Backup(args) => with_server(&cli.global, |to| backup::run(args, to)),
         Command::Restore(args) => restore::run(&args, &mut Output::stdout(cli.global.json)),
+        Command::Drill(args) => drill::run(&args, &mut Output::stdout(cli.global.json)),
         Command::Clock(command) => with_server(&cli.global, |to| clock::run(command, to)),
         Command::Log(command) => log::run(&command, &mut Output::stdout(cli.global.json)),
     };

@@ -34,7 +34,7 @@ impl Signals {
     }
 
     /// Waits for a signal; gives the code with which it ends a process.
-    async fn next(&mut self) -> i32 {
+    pub(super) async fn next(&mut self) -> i32 {
         tokio::select! {
             _ = self.interrupt.recv() => INTERRUPTED,
             _ = self.terminate.recv() => TERMINATED,

@@ -42,6 +42,7 @@ fn nothing_at_all_gives_the_defaults() {
     expect![[r#"
         Config {
             data_dir: "./ledgerq-data",
+            data_bytes_max: None,
             grpc_listen: 127.0.0.1:7420,
             tls: None,
             segment_bytes: 134217728,

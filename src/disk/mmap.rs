@@ -1,5 +1,5 @@
-//! Memory that comes from the system directly: mapped files, with the only unsafe code of the
-//! crate, and large buffers that are given back when they are dropped.
+//! Memory that comes from the system directly: mapped files, and large buffers that are given back
+//! when they are dropped.
 //!
 //! Callers map only sealed files, which nothing writes to or shortens any more: a mapping of a
 //! file that shrinks ends the process with SIGBUS.

@@ -3,7 +3,8 @@
 //! Two implementations obey one conformance suite: [`RealDisk`], and [`SimDisk`], which keeps what
 //! is durable apart from what is only cached, crashes with any subset of the difference, and fails
 //! when told. [`ReadOnly`] lets neither be changed, [`Limited`] lets neither grow beyond a bound.
-//! Nothing here knows what a segment is.
+//! Nothing here knows what a segment is. [`cut_power`] is for drills alone; it and the mapping of
+//! files are the crate's only unsafe code.
 //!
 //! Paths are relative to the data directory, with `/` between parts, and are made by this crate
 //! alone: never from a user's string.
@@ -15,6 +16,7 @@ mod medium;
 mod mmap;
 mod read_only;
 mod real;
+mod shutdown;
 pub mod sim;
 
 pub use limited::Limited;
@@ -22,6 +24,7 @@ pub use medium::Medium;
 pub use mmap::PageBuffer;
 pub use read_only::ReadOnly;
 pub use real::RealDisk;
+pub use shutdown::cut_power;
 pub use sim::SimDisk;
 
 use std::{

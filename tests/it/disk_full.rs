@@ -1,12 +1,12 @@
 //! A full disk: sends are refused, receives and deletes go on, and sends work again by themselves.
 
 use ledgerq::{
-    disk::SimDisk,
+    disk::{SimDisk, sim::Random},
     types::{Command, DeleteMode, DeleteOutcome, Leased, Lsn, Millis, Rejection, Reply},
 };
 
 use crate::{
-    broker::{SimBroker, ToldClock, small_settings},
+    broker::{Hold, SimBroker, ToldClock, small_settings},
     commands,
 };
 
@@ -69,7 +69,7 @@ fn a_broker_that_is_killed_on_a_full_disk_starts_in_the_space_that_is_held_back(
     broker.ask(commands::create("jobs")).expect("it is answered");
     broker.advance(Millis::from_secs(1));
     (0..30).for_each(|_| assert_eq!(send(&mut broker), Ok(())));
-    // Besides what is there, two checkpoints have room: with less, what is held back cannot be again.
+    // Two checkpoints have room too: with less, what is held back cannot be made again.
     disk.set_capacity_bytes(Some(used_bytes(&disk) + 1024));
     // Each start goes on in another segment, until none is left that was prepared.
     let is_held_back = |disk: &SimDisk| disk.paths().contains(&"RESERVE".to_owned());
@@ -143,6 +143,61 @@ fn a_full_disk_that_is_drained_takes_sends_again_without_more_space() {
     }
     let (first, last) = (accepted[1], accepted[accepted.len() - 1]);
     assert!(last * 2 > first, "the space does not get less: {accepted:?}");
+}
+
+/// R23: what frees space begins with a frame, and so needs room in the log too.
+#[test]
+fn a_drain_that_uses_up_the_room_of_the_log_gets_more() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    broker.advance(Millis::from_secs(1));
+    disk.set_capacity_bytes(Some(used_bytes(&disk) + 10 * small_settings().segment_bytes));
+    let sent = fill(&mut broker);
+    for _ in 1..sent {
+        let leased = receive(&mut broker);
+        delete(&mut broker, &leased[0]);
+    }
+    // No checkpoint gives space back meanwhile.
+    broker.hold(Hold::Background);
+    let lease = receive(&mut broker)[0].lease();
+    let mut changes = (0..10_000).map(|_| {
+        let (queue, entries) = (commands::queue("jobs"), vec![(lease, Millis::from_secs(600))]);
+        let id = broker.submit(Command::ChangeVisibility { queue, entries });
+        broker.settle();
+        (id, broker.take_told(id))
+    });
+    let waiting = changes.find(|(_, told)| told.is_none()).expect("there is no room at some time");
+    broker.hold(Hold::Nothing);
+    let mut random = Random::new(1);
+    while broker.go_on(&mut random) {}
+    broker.advance(Millis::from_secs(60));
+    let told = broker.take_told(waiting.0).expect("dead files have given their space back");
+    assert!(told.reply.is_ok(), "{told:?}");
+    assert_eq!(send(&mut broker), Ok(()));
+}
+
+/// R23: sends that come while nobody knows yet that the disk is full leave room to drain them.
+#[test]
+fn sends_do_not_use_up_the_room_to_drain_while_a_segment_is_prepared() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    broker.advance(Millis::from_secs(1));
+    disk.set_capacity_bytes(Some(used_bytes(&disk) + 1024));
+    broker.hold(Hold::Background);
+    let message = || commands::send("jobs", commands::entry(vec![b'x'; 5000]));
+    let sent = (0..1000).take_while(|_| broker.ask(message()).is_some()).count();
+    assert!(sent < 1000, "they wait for the segment");
+    broker.hold(Hold::Nothing);
+    let mut random = Random::new(1);
+    while broker.go_on(&mut random) {}
+    for _ in 0..sent {
+        let leased = receive(&mut broker);
+        delete(&mut broker, &leased[0]);
+    }
+    broker.advance(Millis::from_secs(60));
+    assert_eq!(send(&mut broker), Ok(()), "draining gives the space back");
 }
 
 fn checkpoint_lsn(broker: &mut SimBroker) -> Option<Lsn> {

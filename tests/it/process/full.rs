@@ -145,11 +145,11 @@ fn a_queue_is_filled_to_the_bound_and_drained_again_and_again() {
         let created = client.create_queue(&jobs(), &SettingsPatch::default()).await;
         created.expect("it is new");
         for cycle in 0..cycles {
-            let probe = (cycle + 1) * WORKERS << 32;
+            let probe = ((cycle + 1) * WORKERS) << 32;
             room(&client, probe, bytes, data.path(), bound_bytes).await;
             let mut workers = JoinSet::new();
             for worker in 0..WORKERS {
-                let from = ((cycle + 1) * WORKERS + worker) << 32 | 1;
+                let from = (((cycle + 1) * WORKERS + worker) << 32) | 1;
                 workers.spawn(fill(Arc::clone(&client), from, bytes));
             }
             let mut sent = all(workers).await;

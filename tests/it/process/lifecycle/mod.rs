@@ -49,13 +49,13 @@ fn body(number: usize) -> String {
 }
 
 /// How many messages [`fill`] sends.
-const FILL_COUNT: usize = 20;
+pub(super) const FILL_COUNT: usize = 20;
 
 /// After so long without a request the last frame is proved by another.
 const PROVED_AFTER: Duration = Duration::from_millis(200);
 
 /// Makes a log of several segments of 64 KiB, one message a frame, and kills the broker.
-fn fill(data: &Path) {
+pub(super) fn fill(data: &Path) {
     let server = Serve::on(data).serving();
     block_on(async {
         let client = client_with_jobs(&server.url()).await;
