@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::stream::BoxStream;
 use ledgerq::{
     api::Gate,
     broker::{Broker, mailbox::Limits, owner, scrub, start, upkeep},
@@ -32,7 +33,7 @@ use ledgerq::{
     types::{Millis, QueueName, SettingsPatch, limits},
 };
 use tokio::{net::TcpListener, runtime::Runtime};
-use tonic::{Request, Response, Status, transport::Channel};
+use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -55,6 +56,24 @@ impl MessageService for Nothing {
         let result = v1::SendResult { result: Some(v1::send_result::Result::Sent(sent)) };
         let results = vec![result; request.into_inner().entries.len()];
         Ok(Response::new(v1::SendResponse { results }))
+    }
+
+    type SendStreamStream = BoxStream<'static, Result<v1::SendStreamResponse, Status>>;
+
+    async fn send_stream(
+        &self,
+        _: Request<Streaming<v1::SendStreamRequest>>,
+    ) -> Result<Response<Self::SendStreamStream>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
+
+    type ReceiveStreamStream = BoxStream<'static, Result<v1::ReceiveStreamResponse, Status>>;
+
+    async fn receive_stream(
+        &self,
+        _: Request<Streaming<v1::ReceiveStreamRequest>>,
+    ) -> Result<Response<Self::ReceiveStreamStream>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
     }
 
     async fn receive(

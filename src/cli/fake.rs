@@ -9,9 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Code, Request, Response, Status, transport::Server};
+use tonic::{Code, Request, Response, Status, Streaming, transport::Server};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::{Output, Session};
@@ -182,6 +183,24 @@ impl MessageService for Fake {
             });
             Ok(Response::new(v1::SendResponse { results: results.collect() }))
         })
+    }
+
+    type SendStreamStream = BoxStream<'static, Result<v1::SendStreamResponse, Status>>;
+
+    async fn send_stream(
+        &self,
+        _: Request<Streaming<v1::SendStreamRequest>>,
+    ) -> Result<Response<Self::SendStreamStream>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
+
+    type ReceiveStreamStream = BoxStream<'static, Result<v1::ReceiveStreamResponse, Status>>;
+
+    async fn receive_stream(
+        &self,
+        _: Request<Streaming<v1::ReceiveStreamRequest>>,
+    ) -> Result<Response<Self::ReceiveStreamStream>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
     }
 
     async fn receive(

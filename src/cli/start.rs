@@ -24,6 +24,10 @@ use crate::{
     telemetry,
 };
 
+/// How long streams may take to end before the broker takes no more requests. A client that reads
+/// nothing does not hold up the others.
+const STREAMS_DRAIN_MAX: Duration = Duration::from_secs(1);
+
 /// What the broker does about time.
 pub(super) struct Clocks {
     /// Whether it agrees with a wall clock that jumped ahead.
@@ -91,6 +95,12 @@ pub(super) async fn serve(
         }
         () = &mut signal => Ok(()),
     };
+    // Streams end first, since they give leases back and have acks under way.
+    if outcome.is_ok() {
+        gate.drain();
+        let wait = STREAMS_DRAIN_MAX.min(drain_max);
+        let _ = tokio::time::timeout(wait, gate.streams_ended()).await;
+    }
     broker.drain();
     let _ = end.send(());
     // After a failure nobody is answered any more: there is nothing to wait for.

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::content::{self, Content, READS_MAX};
 use crate::{
     api::grpc::{convert, parse, refusal::Refusal},
-    broker::{Handle, Received, digest},
+    broker::{Delivery, Handle, Received, digest},
     proto::v1,
     types::{
         Digest, Leased, Millis, QueueName, ReceiveOptions, Rejection, Unit, check_id, in_range,
@@ -35,6 +35,17 @@ pub(super) async fn answer(
     let is_fifo = queue.is_fifo();
     let received = broker.receive(queue, options, wait).await;
     let mut delivery = received.map_err(Refusal::of_request)?;
+    let response = read_all(broker, &mut delivery, is_fifo).await;
+    delivery.claim();
+    Ok(response)
+}
+
+/// Reads the messages of a delivery. Their leases are not claimed yet.
+pub(super) async fn read_all(
+    broker: &Handle,
+    delivery: &mut Delivery,
+    is_fifo: bool,
+) -> v1::ReceiveResponse {
     let received = std::mem::take(&mut delivery.messages);
     let mut response = v1::ReceiveResponse::default();
     let reads = stream::iter(received).map(|one| read(broker, one, is_fifo));
@@ -46,8 +57,7 @@ pub(super) async fn answer(
         }
     }
     drop(contents);
-    delivery.claim();
-    Ok(response)
+    response
 }
 
 fn parse(request: &v1::ReceiveRequest) -> Result<Wanted, Refusal> {
