@@ -95,11 +95,8 @@ pub(super) async fn serve(
         }
         () = &mut signal => Ok(()),
     };
-    // Streams end first, since they give leases back and have acks under way.
     if outcome.is_ok() {
-        gate.drain();
-        let wait = STREAMS_DRAIN_MAX.min(drain_max);
-        let _ = tokio::time::timeout(wait, gate.streams_ended()).await;
+        end_streams(&gate, drain_max).await;
     }
     broker.drain();
     let _ = end.send(());
@@ -119,6 +116,14 @@ pub(super) async fn serve(
     drained?;
     info!("everything that was accepted is on the disk; goodbye");
     Ok(())
+}
+
+/// Lets streams end before the broker drains: they give leases back and have acks under way.
+async fn end_streams(gate: &Gate, drain_max: Duration) {
+    gate.drain();
+    let wait = STREAMS_DRAIN_MAX.min(drain_max);
+    // Those that are left have clients that read nothing.
+    let _ = tokio::time::timeout(wait, gate.streams_ended()).await;
 }
 
 /// Goes through a start without changing anything.

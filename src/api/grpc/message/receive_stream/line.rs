@@ -1,7 +1,8 @@
 //! What a client asks for its leases, of one kind, in order: some waits, some is with the broker.
 //!
-//! One command is under way at a time, and what comes meanwhile waits for the next one, so that many
-//! acks become one command. Only where more wait than one command can have, several are under way.
+//! One command is under way at a time, and what comes meanwhile waits for the next one, so that
+//! many acks become one command. Only where more wait than one command can have, several are under
+//! way.
 
 use std::collections::VecDeque;
 
