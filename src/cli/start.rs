@@ -95,13 +95,11 @@ pub(super) async fn serve(
         }
         () = &mut signal => Ok(()),
     };
-    if outcome.is_ok() {
-        end_streams(&gate, drain_max).await;
-    }
-    broker.drain();
-    let _ = end.send(());
     // After a failure nobody is answered any more: there is nothing to wait for.
     outcome?;
+    end_streams(&gate, drain_max).await;
+    broker.drain();
+    let _ = end.send(());
     match serving.await {
         Ok(Ok(server::Drained::Complete)) => {}
         Ok(Ok(server::Drained::TimedOut)) => warn!("some clients did not end within the time"),
@@ -147,7 +145,8 @@ async fn look(config: &Config, gate: Gate) -> Result<Broker, Failure> {
     broker.map_err(|error| Failure::start(Exit::CannotStart, &error))
 }
 
-fn limits(config: &Config) -> Limits {
+/// How much may be under way.
+pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         requests_max: config.requests_max,
         polls_max: config.polls_max,
@@ -192,7 +191,8 @@ async fn recover(config: &Config, clocks: Clocks, gate: Gate) -> Result<Broker, 
     Broker::run(started, limits).map_err(|error| Failure::start(Exit::CannotStart, &error))
 }
 
-fn settings(config: &Config, accept_clock: bool) -> start::Settings {
+/// What a broker is set to.
+pub(super) fn settings(config: &Config, accept_clock: bool) -> start::Settings {
     start::Settings {
         segment_bytes: config.segment_bytes,
         tail_cache_bytes: config.tail_cache_bytes,

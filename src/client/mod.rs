@@ -130,7 +130,21 @@ impl Client {
         Self::open(server, Some(authorities)).await
     }
 
-    async fn open(server: &str, authorities: Option<&[u8]>) -> Result<Self, Error> {
+    /// Connects, trusting these authorities if there are any.
+    pub(crate) async fn open(server: &str, authorities: Option<&[u8]>) -> Result<Self, Error> {
+        Ok(Self::over(Self::channel(server, authorities).await?, server))
+    }
+
+    /// The server that it was connected to.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// A connection to `server`, for whoever speaks the protocol himself.
+    pub(crate) async fn channel(
+        server: &str,
+        authorities: Option<&[u8]>,
+    ) -> Result<Channel, Error> {
         let bad = |problem: String| Error::Address { server: server.to_owned(), problem };
         if !server.starts_with("http://") && !server.starts_with("https://") {
             return Err(bad("it begins with neither http:// nor https://".into()));
@@ -151,9 +165,7 @@ impl Client {
                 endpoint.tls_config(tls).map_err(|error| bad(error.to_string()))?
             }
         };
-        let connected = endpoint.connect().await;
-        let channel = connected.map_err(|error| error::unreachable(server, &error))?;
-        Ok(Self::over(channel, server))
+        endpoint.connect().await.map_err(|error| error::unreachable(server, &error))
     }
 
     /// A client over a channel that the caller made.

@@ -191,37 +191,40 @@ async fn no_more_is_read_than_the_window_holds() {
 
 #[tokio::test]
 async fn a_batch_waits_for_room_in_the_broker_and_is_not_refused() {
-    let broker = serve_broker().await;
-    // Receives that may not wait count as requests: as many as there may be.
     let (mailbox, events) = Mailbox::new(Limits { requests_max: 1, polls_max: 1, bytes_max: 1 });
     let served = serve_closed(Duration::from_secs(5)).await;
-    served.gate.open(Handle::new(mailbox.clone(), Receipts::new(&KEY), LINEAGE));
-    let take = |events: &mpsc::Receiver<Event<Caller>>| match events.recv() {
-        Ok(Event::Request(Request { command, waiter: Some(caller) })) => (command, caller),
-        _ => panic!("a request comes"),
-    };
+    served.gate.open(Handle::new(mailbox, Receipts::new(&KEY), LINEAGE));
+    let (go_on, may_go_on) = mpsc::channel();
     let owner = thread::spawn(move || {
-        let (_, caller) = take(&events);
+        let take = || match events.recv() {
+            Ok(Event::Request(Request { command, waiter: Some(caller) })) => (command, caller),
+            _ => panic!("a request comes"),
+        };
+        let sent = || Ok(Sent { seq: Seq::new(1), is_duplicate: false });
+        let (_, caller) = take();
         caller.tell(reply(Reply::Queue(view())));
-        // The first batch is under way: there is no room for the second.
-        let (command, first) = take(&events);
-        let Command::Send { entries, .. } = command else { panic!("a send comes") };
-        assert_eq!(entries.len(), 1);
+        let (command, first) = take();
+        assert!(matches!(command, Command::Send { .. }));
+        // While it is under way there is no room for the second.
+        may_go_on.recv().expect("the test goes on");
         assert!(events.try_recv().is_err(), "there is room for one alone");
-        let sent = Ok(Sent { seq: Seq::new(1), is_duplicate: false });
-        first.tell(reply(Reply::Sent(vec![sent.clone()])));
-        let (_, second) = take(&events);
-        second.tell(reply(Reply::Sent(vec![sent])));
+        first.tell(reply(Reply::Sent(vec![sent()])));
+        let (_, second) = take();
+        second.tell(reply(Reply::Sent(vec![sent()])));
     });
-    let (requests, mut answers) = open(&served, batch("jobs", Vec::new())).await;
-    requests.send(batch("", vec![entry("one")]));
+    let (requests, mut answers) = open(&served, batch("jobs", vec![entry("one")])).await;
     requests.send(batch("", vec![entry("two")]));
+    for _ in 0..20 {
+        let get = v1::GetQueueRequest { queue: "jobs".into() };
+        let status = served.queues().get_queue(get).await.expect_err("there is no room for it");
+        assert_eq!(reason(&status), "OVERLOADED");
+    }
+    go_on.send(()).expect("the owner waits");
     for number in [1, 2] {
         let result = result(&mut answers).await;
         assert_eq!((result.batch, result.error), (number, None));
     }
     owner.join().expect("it does not panic");
-    drop(broker);
 }
 
 #[tokio::test]
