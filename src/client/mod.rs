@@ -135,11 +135,6 @@ impl Client {
         Ok(Self::over(Self::channel(server, authorities).await?, server))
     }
 
-    /// The server that it was connected to.
-    pub fn server(&self) -> &str {
-        &self.server
-    }
-
     /// A connection to `server`, for whoever speaks the protocol himself.
     pub(crate) async fn channel(
         server: &str,

@@ -86,12 +86,6 @@ pub(super) struct BenchArgs {
     disk: bool,
 }
 
-/// What is measured: a broker of the bench's own, or another.
-enum Target {
-    Own(OwnBroker),
-    Other(Client),
-}
-
 pub(super) fn run(args: &BenchArgs, global: &Global) -> Result<(), Failure> {
     let filter = std::env::var("LEDGERQ_LOG").unwrap_or_else(|_| "error".into());
     telemetry::init(&filter, LogFormat::Text)?;
@@ -131,17 +125,12 @@ async fn figures(
     let authorities = global.ca.as_ref().map(std::fs::read).transpose();
     let authorities = authorities
         .map_err(|error| Failure::new(Exit::Usage, format!("--ca cannot be read: {error}")))?;
-    let target = match (&args.target, scratch) {
-        (Some(url), _) => Target::Other(Client::open(url, authorities.as_deref()).await?),
-        (None, scratch) => {
-            let data_dir = scratch.map(|scratch| scratch.path().join("data"));
-            Target::Own(OwnBroker::start(data_dir.unwrap_or_default()).await?)
-        }
+    let own = match scratch {
+        Some(scratch) => Some(OwnBroker::start(scratch.path().join("data")).await?),
+        None => None,
     };
-    let (client, url) = match &target {
-        Target::Own(own) => (Client::connect(own.url()).await?, own.url()),
-        Target::Other(client) => (client.clone(), client.server()),
-    };
+    let url = own.as_ref().map(OwnBroker::url).or(args.target.as_deref()).unwrap_or_default();
+    let client = Client::open(url, authorities.as_deref()).await?;
     let queue = QueueName::parse(&plan.queue).expect("it was made of letters and digits");
     client.create_queue(&queue, &SettingsPatch::default()).await?;
     let measured = async {
@@ -154,7 +143,7 @@ async fn figures(
     };
     let report = measured.await;
     client.delete_queue(&queue).await?;
-    if let Target::Own(own) = target {
+    if let Some(own) = own {
         own.stop().await;
     }
     report

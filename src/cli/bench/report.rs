@@ -2,7 +2,7 @@
 
 use std::io;
 
-use hdrhistogram::Histogram;
+use hdrhistogram::{Histogram, iterators::IterationValue};
 use serde::Serialize;
 
 use super::{
@@ -108,7 +108,7 @@ impl Report {
     /// One line for each doubling of the time.
     fn histogram(&self) -> Vec<String> {
         let steps: Vec<_> = self.latency_us.iter_log(1, 2.0).collect();
-        let counts = steps.iter().map(|step| step.count_since_last_iteration());
+        let counts = steps.iter().map(IterationValue::count_since_last_iteration);
         let most = counts.max().unwrap_or(0).max(1);
         let steps = steps.iter().skip_while(|step| step.count_since_last_iteration() == 0);
         steps

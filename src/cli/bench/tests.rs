@@ -125,6 +125,6 @@ async fn a_server_elsewhere_is_left_as_it_was() {
     assert!(page.queues.is_empty(), "the queue of the bench is gone");
     let text = sink.text();
     assert!(text.starts_with("mixed: 64 callers over 8 connections, 10 messages"), "{text}");
-    assert!(text.contains("messages/s") && text.contains(" us  ") && text.contains("#"), "{text}");
+    assert!(text.contains("messages/s") && text.contains(" us  ") && text.contains('#'), "{text}");
     own.stop().await;
 }
