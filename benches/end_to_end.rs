@@ -1,5 +1,5 @@
-//! What the wire costs, and what durability adds: each shape of load on a broker of its own, against
-//! calls of the same shape that do nothing, in the same run; one caller against the disk's own
+//! What the wire costs, and what durability adds: each shape of load on a broker of its own,
+//! against calls of the same shape that do nothing, in the same run; one caller against the disk's own
 //! fdatasyncs, and a stream of sends against its rate in sequence. The pieces are those of
 //! `ledgerq bench`.
 //!

@@ -111,6 +111,12 @@ fn histogram() -> Histogram<u64> {
     Histogram::new(DIGITS).expect("so many digits can be kept")
 }
 
+/// Counts a latency, which the histogram grows for.
+fn record(latency_us: &mut Histogram<u64>, took: Duration) {
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    latency_us.record(micros).expect("a histogram that grows takes any number");
+}
+
 impl Caller {
     fn new(plan: Arc<Plan>, channel: Channel, watch: Arc<Stopwatch>) -> Self {
         let (client, latency_us) = (client(channel), histogram());
@@ -135,8 +141,7 @@ impl Caller {
     /// Something with so many messages is done.
     fn done(&mut self, messages: u64, began: &Stopwatch) {
         self.messages += messages;
-        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.latency_us.saturating_record(took);
+        record(&mut self.latency_us, began.elapsed());
         self.ended = self.watch.elapsed();
     }
 }
@@ -164,4 +169,21 @@ fn accepted(results: &[v1::SendResult]) -> Result<(), Status> {
 
 fn of_entry(error: &v1::EntryError) -> Status {
     Status::new(Code::from_i32(error.code), error.message.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_of_any_length_are_kept() {
+        let (mut all, mut some) = (histogram(), histogram());
+        for took in [Duration::from_micros(250), Duration::from_millis(3), Duration::from_mins(2)] {
+            record(&mut some, took);
+        }
+        all += &some;
+        let is_near = |told: u64, us: u64| told >= us && told <= us + us / 500;
+        assert!(is_near(all.value_at_quantile(0.5), 3000), "{}", all.value_at_quantile(0.5));
+        assert!(is_near(all.max(), 120_000_000), "{}", all.max());
+    }
 }
