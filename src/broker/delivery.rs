@@ -46,6 +46,11 @@ impl Delivery {
 }
 
 impl Received {
+    /// Like [`Received::content`], if there is nothing to wait for.
+    pub fn content_now(&self) -> Option<Result<(Envelope, Bytes), BodyError>> {
+        self.body.read_cached()
+    }
+
     /// What goes with the message, and its body, checked against its checksum. Waits for the
     /// device, if it must, on a thread that may wait.
     pub async fn content(&self) -> Result<(Envelope, Bytes), BodyError> {

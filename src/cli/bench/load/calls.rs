@@ -12,7 +12,7 @@ pub(super) async fn send(client: &mut Messages, request: v1::SendRequest) -> Res
 
 pub(super) async fn sends(caller: &mut Caller) -> Result<(), Status> {
     let request = caller.plan.request(caller.plan.batch);
-    while !caller.is_over() {
+    while caller.goes_on() {
         let began = Stopwatch::start();
         send(&mut caller.client, request.clone()).await?;
         caller.done(request.entries.len() as u64, &began);
@@ -21,7 +21,7 @@ pub(super) async fn sends(caller: &mut Caller) -> Result<(), Status> {
 }
 
 pub(super) async fn receives(caller: &mut Caller) -> Result<(), Status> {
-    while !caller.is_over() {
+    while caller.goes_on() {
         let began = Stopwatch::start();
         let received = receive_and_delete(caller).await?;
         if received == 0 {
@@ -34,7 +34,7 @@ pub(super) async fn receives(caller: &mut Caller) -> Result<(), Status> {
 
 pub(super) async fn mixed(caller: &mut Caller) -> Result<(), Status> {
     let request = caller.plan.request(caller.plan.batch);
-    while !caller.is_over() {
+    while caller.goes_on() {
         let began = Stopwatch::start();
         send(&mut caller.client, request.clone()).await?;
         let received = receive_and_delete(caller).await?;

@@ -1,6 +1,6 @@
 //! Callers that have one stream each.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -11,6 +11,9 @@ use crate::{
     clock::Stopwatch,
     proto::v1::{self, send_stream_response::Response as Told},
 };
+
+/// How long a stream waits for its first messages, however short the load is.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
 
 /// A stream that is open: where requests go, and where answers come from.
 type Opened<Q, A> = (UnboundedSender<Q>, Streaming<A>);
@@ -31,7 +34,7 @@ pub(super) async fn sends(caller: &mut Caller) -> Result<(), Status> {
     let entries = caller.plan.entries(caller.plan.batch);
     let mut under_way = VecDeque::new();
     loop {
-        while under_way.len() < usize::try_from(batches).unwrap_or(1) && !caller.is_over() {
+        while under_way.len() < usize::try_from(batches).unwrap_or(1) && caller.goes_on() {
             let request = v1::SendStreamRequest { queue: String::new(), entries: entries.clone() };
             under_way.push_back(Stopwatch::start());
             // A stream that has broken tells when it is read.
@@ -65,10 +68,11 @@ pub(super) async fn receives(caller: &mut Caller) -> Result<(), Status> {
     let mut under_way: VecDeque<(usize, Stopwatch)> = VecDeque::new();
     let mut answered = 0;
     loop {
-        let left = caller.plan.time.saturating_sub(caller.watch.elapsed());
-        if left.is_zero() && under_way.is_empty() {
+        if !caller.goes_on() && under_way.is_empty() {
             return Ok(());
         }
+        let left = caller.plan.time.saturating_sub(caller.watch.elapsed());
+        let left = if caller.messages == 0 { left.max(FIRST_WAIT) } else { left };
         // Acks that are under way are waited for; a queue that is empty is not.
         let answer = if under_way.is_empty() {
             let Ok(answer) = tokio::time::timeout(left, answers.message()).await else {
@@ -87,7 +91,7 @@ pub(super) async fn receives(caller: &mut Caller) -> Result<(), Status> {
             answered -= count;
             caller.done(count as u64, &began);
         }
-        if answer.messages.is_empty() || left.is_zero() {
+        if answer.messages.is_empty() || !caller.goes_on() {
             continue;
         }
         let acks: Vec<_> =
