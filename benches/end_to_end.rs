@@ -1,7 +1,7 @@
 //! What the wire costs, and what durability adds: each shape of load on a broker of its own,
-//! against calls of the same shape that do nothing, in the same run; one caller against the disk's own
-//! fdatasyncs, and a stream of sends against its rate in sequence. The pieces are those of
-//! `ledgerq bench`.
+//! against calls of the same shape that do nothing, in the same run; one caller against the
+//! fdatasyncs of the disk, and a stream of sends against its rate in sequence. The pieces are those
+//! of `ledgerq bench`.
 //!
 //! `cargo bench --bench end_to_end`. The data goes to a directory under `LEDGERQ_BENCH_DIR`, or
 //! under `target` if it is not set: a memory file system would measure nothing.
