@@ -13,6 +13,15 @@ use crate::broker::Handle;
 #[derive(Clone)]
 pub struct Gate {
     phase: Arc<watch::Sender<Phase>>,
+    /// Each stream that is open has a receiver of it.
+    streams: Arc<watch::Sender<()>>,
+}
+
+/// A call that goes on until its client ends it, or the gate closes.
+pub struct OpenStream {
+    phase: watch::Receiver<Phase>,
+    /// The gate counts those that have not ended.
+    _open: watch::Receiver<()>,
 }
 
 /// A time in the life of the broker.
@@ -55,7 +64,8 @@ impl Gate {
     /// A gate before a broker that has not begun to recover.
     pub fn new() -> Self {
         let phase = Phase::Recovering("starting".into());
-        Self { phase: Arc::new(watch::Sender::new(phase)) }
+        let streams = Arc::new(watch::Sender::new(()));
+        Self { phase: Arc::new(watch::Sender::new(phase)), streams }
     }
 
     /// Tells how far recovery is, such as `3 of 10 segments read`.
@@ -107,11 +117,40 @@ impl Gate {
         }
     }
 
+    /// The broker, if it serves, for a call that lasts, and what tells it to end.
+    pub fn stream(&self) -> Result<(Arc<Handle>, OpenStream), Closed> {
+        // Counted before the phase is looked at: a drain that was not seen waits for it.
+        let open = self.streams.subscribe();
+        let broker = self.broker()?;
+        Ok((broker, OpenStream { phase: self.phase.subscribe(), _open: open }))
+    }
+
+    /// Waits until no stream is open. They end by themselves once the gate has closed.
+    pub async fn streams_ended(&self) {
+        self.streams.closed().await;
+    }
+
     /// The phase as it changes; the present one counts as not seen.
     pub fn watch(&self) -> watch::Receiver<Phase> {
         let mut phase = self.phase.subscribe();
         phase.mark_changed();
         phase
+    }
+}
+
+impl OpenStream {
+    /// Waits until the gate has closed; why.
+    pub async fn closed(&mut self) -> Closed {
+        loop {
+            match &*self.phase.borrow_and_update() {
+                Phase::Recovering(_) | Phase::Serving(_) => {}
+                Phase::Draining => return Closed::Draining,
+                Phase::Stopped => return Closed::Stopped,
+            }
+            if self.phase.changed().await.is_err() {
+                return Closed::Stopped;
+            }
+        }
     }
 }
 
@@ -143,6 +182,23 @@ mod tests {
         assert_eq!(gate.broker().err(), Some(Closed::Draining));
         gate.stop();
         assert_eq!(gate.broker().err(), Some(Closed::Stopped));
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_the_gate_and_is_waited_for() {
+        let gate = Gate::new();
+        assert!(gate.stream().is_err());
+        gate.open(broker());
+        let (_, mut stream) = gate.stream().expect("it serves");
+        gate.drain();
+        assert_eq!(stream.closed().await, Closed::Draining);
+        tokio::select! {
+            biased;
+            () = gate.streams_ended() => panic!("one is open"),
+            () = std::future::ready(()) => {}
+        }
+        drop(stream);
+        gate.streams_ended().await;
     }
 
     #[test]

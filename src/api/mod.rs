@@ -7,4 +7,4 @@
 mod gate;
 pub mod grpc;
 
-pub use gate::{Closed, Gate, Phase};
+pub use gate::{Closed, Gate, OpenStream, Phase};

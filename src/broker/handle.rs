@@ -9,18 +9,19 @@ use bytes::Bytes;
 
 use super::{
     Answer, Event,
-    mailbox::{Mailbox, Unclaimed},
+    delivery::{BrowsePage, Delivery, Looked, Received},
+    mailbox::{Asked, Mailbox},
     receipt::Receipts,
 };
 use crate::{
     codec,
-    store::{BodyError, BodyRef},
+    store::BodyRef,
     types::{
-        Attribute, BackupId, BackupPlan, Browse, Browsed, CancelOutcome, CheckpointStatus, Command,
+        Attribute, BackupId, BackupPlan, Browse, CancelOutcome, CheckpointStatus, Command,
         DeleteMode, DeleteOutcome, Envelope, LeaseRef, Leased, Lineage, MessageId, Millis,
         MoveSpec, MoveTaskView, Payload, QueueName, QueueView, ReceiveOptions, Rejection, Reply,
         ScrubStatus, SendEntry, Sent, Seq, SettingsPatch, Status, Step, StepOutcome, TaskId,
-        Timestamp,
+        Timestamp, limits::ENTRIES_MAX,
     },
 };
 
@@ -37,38 +38,16 @@ pub struct Handle {
     data_dir: Arc<Path>,
 }
 
-/// What a receive brought. Unless it is claimed, dropping it returns the leases.
+/// A request that the owner has, and whose answer can be waited for.
 #[must_use]
-pub struct Delivery {
-    /// The messages; none if there were none.
-    pub messages: Vec<Received>,
-    unclaimed: Unclaimed,
-}
-
-/// One received message.
-pub struct Received {
-    /// The lease and what goes with it.
-    pub leased: Leased,
-    body: BodyRef,
-}
-
-/// A page of messages that were looked at.
-pub struct BrowsePage {
-    /// The messages, in ascending order of seq.
-    pub messages: Vec<Looked>,
-    /// Behind which message the next page begins; `None` if there is none.
-    pub next: Option<Seq>,
-}
-
-/// One message that was looked at.
-pub struct Looked {
-    /// Where it is in its life.
-    pub browsed: Browsed,
-    body: BodyRef,
+pub struct Begun<T> {
+    asked: Asked,
+    /// What was asked for, out of the owner's reply.
+    read: fn(Reply) -> T,
 }
 
 /// One outcome for each entry of a request, in order.
-type Outcomes<T> = Vec<Result<T, Rejection>>;
+pub type Outcomes<T> = Vec<Result<T, Rejection>>;
 
 impl Handle {
     /// A handle that puts requests into `mailbox`.
@@ -133,12 +112,25 @@ impl Handle {
     pub async fn send(
         &self,
         queue: QueueName,
-        entries: Vec<SendEntry>,
+        mut entries: Vec<SendEntry>,
     ) -> Result<Outcomes<Sent>, Rejection> {
-        match self.ask(Command::Send { queue, entries }).await? {
-            Reply::Sent(outcomes) => Ok(outcomes),
+        self.begin_send(&queue, &mut entries)?.answer().await
+    }
+
+    /// Hands a send to the owner, and takes its entries only then. What is begun is done in the
+    /// order of these calls. [`Rejection::Overloaded`] says that there is no room for it now.
+    pub fn begin_send(
+        &self,
+        queue: &QueueName,
+        entries: &mut Vec<SendEntry>,
+    ) -> Result<Begun<Outcomes<Sent>>, Rejection> {
+        let bytes = entries.iter().map(|entry| entry.payload.stored_bytes()).sum();
+        let queue = queue.clone();
+        let command = || Command::Send { queue, entries: std::mem::take(entries) };
+        self.begin(bytes, command, |reply| match reply {
+            Reply::Sent(outcomes) => outcomes,
             other => unreachable!("a send was answered with {other:?}"),
-        }
+        })
     }
 
     /// Leases messages, waiting for a first one if asked to.
@@ -165,24 +157,71 @@ impl Handle {
     pub async fn delete(
         &self,
         queue: QueueName,
-        leases: Vec<LeaseRef>,
+        mut leases: Vec<LeaseRef>,
         mode: DeleteMode,
     ) -> Result<Outcomes<DeleteOutcome>, Rejection> {
-        match self.ask(Command::Delete { queue, leases, mode }).await? {
-            Reply::Deleted(outcomes) => Ok(outcomes),
+        self.begin_delete(&queue, &mut leases, mode)?.answer().await
+    }
+
+    /// Hands a delete to the owner, like [`Handle::begin_send`].
+    pub fn begin_delete(
+        &self,
+        queue: &QueueName,
+        leases: &mut Vec<LeaseRef>,
+        mode: DeleteMode,
+    ) -> Result<Begun<Outcomes<DeleteOutcome>>, Rejection> {
+        let queue = queue.clone();
+        let command = || Command::Delete { queue, leases: std::mem::take(leases), mode };
+        self.begin(0, command, |reply| match reply {
+            Reply::Deleted(outcomes) => outcomes,
             other => unreachable!("a delete was answered with {other:?}"),
-        }
+        })
     }
 
     /// Lets leases end the given time from now; tells when that is.
     pub async fn change_visibility(
         &self,
         queue: QueueName,
-        entries: Vec<(LeaseRef, Millis)>,
+        mut entries: Vec<(LeaseRef, Millis)>,
     ) -> Result<Outcomes<Timestamp>, Rejection> {
-        match self.ask(Command::ChangeVisibility { queue, entries }).await? {
-            Reply::VisibilityChanged(outcomes) => Ok(outcomes),
+        self.begin_change_visibility(&queue, &mut entries)?.answer().await
+    }
+
+    /// Hands a visibility change to the owner, like [`Handle::begin_send`].
+    pub fn begin_change_visibility(
+        &self,
+        queue: &QueueName,
+        entries: &mut Vec<(LeaseRef, Millis)>,
+    ) -> Result<Begun<Outcomes<Timestamp>>, Rejection> {
+        let queue = queue.clone();
+        let command = || Command::ChangeVisibility { queue, entries: std::mem::take(entries) };
+        self.begin(0, command, |reply| match reply {
+            Reply::VisibilityChanged(outcomes) => outcomes,
             other => unreachable!("a visibility change was answered with {other:?}"),
+        })
+    }
+
+    /// Deletes leased messages, fenced, for somebody who is gone.
+    pub fn delete_unheard(&self, queue: &QueueName, leases: &[LeaseRef]) {
+        for leases in leases.chunks(ENTRIES_MAX) {
+            let (queue, leases) = (queue.clone(), leases.to_vec());
+            self.mailbox.tell(Command::Delete { queue, leases, mode: DeleteMode::Fenced });
+        }
+    }
+
+    /// Undoes leases of somebody whom they did not reach, as if they had not been received. The
+    /// last is undone first, so that they are given out again in the order they had.
+    pub fn undo(&self, leases: &[LeaseRef]) {
+        for leases in leases.rchunks(ENTRIES_MAX) {
+            self.mailbox.tell(Command::Return { leases: leases.to_vec() });
+        }
+    }
+
+    /// Lets leases of somebody who is gone end the given time from now. They count as received.
+    pub fn give_back(&self, queue: &QueueName, leases: &[(LeaseRef, Millis)]) {
+        for leases in leases.chunks(ENTRIES_MAX) {
+            let (queue, entries) = (queue.clone(), leases.to_vec());
+            self.mailbox.tell(Command::ChangeVisibility { queue, entries });
         }
     }
 
@@ -368,6 +407,17 @@ impl Handle {
         Payload { head, body, crc: crc.finalize(), size }
     }
 
+    fn begin<T>(
+        &self,
+        bytes: u64,
+        command: impl FnOnce() -> Command,
+        read: fn(Reply) -> T,
+    ) -> Result<Begun<T>, Rejection> {
+        let permit = self.mailbox.permit(bytes)?;
+        let asked = self.mailbox.begin(command(), permit)?;
+        Ok(Begun { asked, read })
+    }
+
     async fn queue_view(&self, command: Command) -> Result<QueueView, Rejection> {
         match self.ask(command).await? {
             Reply::Queue(view) => Ok(view),
@@ -382,33 +432,11 @@ impl Handle {
     }
 }
 
-impl Delivery {
-    /// The reply is on its way to the client: the leases stay.
-    pub fn claim(self) {
-        self.unclaimed.claim();
+impl<T> Begun<T> {
+    /// The answer. If the future is dropped, it can be waited for again.
+    pub async fn answer(&mut self) -> Result<T, Rejection> {
+        let (Answer { reply, .. }, unclaimed) = self.asked.answer().await?;
+        unclaimed.claim();
+        reply.map(self.read)
     }
-}
-
-impl Received {
-    /// What goes with the message, and its body, checked against its checksum. Waits for the
-    /// device, if it must, on a thread that may wait.
-    pub async fn content(&self) -> Result<(Envelope, Bytes), BodyError> {
-        content(&self.body).await
-    }
-}
-
-impl Looked {
-    /// What goes with the message, and its body, like [`Received::content`].
-    pub async fn content(&self) -> Result<(Envelope, Bytes), BodyError> {
-        content(&self.body).await
-    }
-}
-
-async fn content(body: &BodyRef) -> Result<(Envelope, Bytes), BodyError> {
-    if let Some(content) = body.read_cached() {
-        return content;
-    }
-    let body = body.clone();
-    let read = tokio::task::spawn_blocking(move || body.read()).await;
-    read.unwrap_or_else(|failed| Err(BodyError::Abandoned(failed.to_string())))
 }

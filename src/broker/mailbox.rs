@@ -41,6 +41,11 @@ pub struct Caller {
     mailbox: mpsc::Sender<Event<Caller>>,
 }
 
+/// A command that the owner has, from its caller's side.
+pub(super) struct Asked {
+    receiver: oneshot::Receiver<Arrival>,
+}
+
 /// An answer as it reaches the caller. If nobody claims it, the leases in it are returned.
 pub struct Arrival {
     answer: Answer,
@@ -61,7 +66,7 @@ struct Budget {
 }
 
 /// A share of the budget, for as long as it lives.
-struct Permit {
+pub(super) struct Permit {
     budget: Arc<Budget>,
     poll: bool,
     bytes: u64,
@@ -85,12 +90,37 @@ impl Mailbox {
     ///
     /// If the future is dropped before, the command may still be done; leases go back.
     pub async fn ask(&self, command: Command) -> Result<(Answer, Unclaimed), Rejection> {
-        let permit = self.budget.clone().acquire(&command)?;
+        let permit = self.budget.clone().acquire(is_poll(&command), command.payload_bytes())?;
+        self.begin(command, permit)?.answer().await
+    }
+
+    /// A share of the budget for a request that is no long poll and carries so many bytes of
+    /// messages.
+    pub(super) fn permit(&self, bytes: u64) -> Result<Permit, Rejection> {
+        self.budget.clone().acquire(false, bytes)
+    }
+
+    /// Hands a command to the owner. Commands reach him in the order of these calls.
+    pub(super) fn begin(&self, command: Command, permit: Permit) -> Result<Asked, Rejection> {
         let (arrival, receiver) = oneshot::channel();
         let caller = Caller { arrival, permit, mailbox: self.events.clone() };
         let request = Request { command, waiter: Some(caller) };
         self.events.send(Event::Request(request)).map_err(|_| Rejection::ShuttingDown)?;
-        match receiver.await {
+        Ok(Asked { receiver })
+    }
+
+    /// Hands a command to the owner whose answer nobody waits for. It only gives something back, so
+    /// it is done as long as there is an owner, and has no share of the budget.
+    pub(super) fn tell(&self, command: Command) {
+        // An owner that is gone has nothing to give back to.
+        let _ = self.events.send(Event::Request(Request { command, waiter: None }));
+    }
+}
+
+impl Asked {
+    /// Waits for the answer. If the future is dropped, it can be waited for again.
+    pub(super) async fn answer(&mut self) -> Result<(Answer, Unclaimed), Rejection> {
+        match (&mut self.receiver).await {
             Ok(Arrival { answer, unclaimed }) => Ok((answer, unclaimed)),
             Err(_) => Err(Rejection::Unknown),
         }
@@ -136,10 +166,7 @@ impl Drop for Unclaimed {
 }
 
 impl Budget {
-    fn acquire(self: Arc<Self>, command: &Command) -> Result<Permit, Rejection> {
-        let poll =
-            matches!(command, Command::Receive { wait, .. } if wait.is_none_or(|w| !w.is_zero()));
-        let bytes = command.payload_bytes();
+    fn acquire(self: Arc<Self>, poll: bool, bytes: u64) -> Result<Permit, Rejection> {
         let (used, limit, what) = if poll {
             (&self.polls, self.limits.polls_max, "waiting receives")
         } else {
@@ -152,6 +179,11 @@ impl Budget {
         }
         Ok(Permit { budget: self, poll, bytes })
     }
+}
+
+/// Whether the command may wait for a message.
+fn is_poll(command: &Command) -> bool {
+    matches!(command, Command::Receive { wait, .. } if wait.is_none_or(|wait| !wait.is_zero()))
 }
 
 fn take(used: &AtomicU64, count: u64, limit: u64, what: &str) -> Result<(), Rejection> {

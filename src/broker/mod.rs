@@ -13,6 +13,7 @@ mod audit;
 mod backup;
 mod batch;
 mod compactor;
+mod delivery;
 pub mod digest;
 mod execute;
 mod handle;
@@ -34,7 +35,8 @@ mod status;
 pub mod upkeep;
 
 pub use audit::{Audit, audit};
-pub use handle::{BrowsePage, Delivery, Handle, Looked, Received};
+pub use delivery::{BrowsePage, Delivery, Looked, Received};
+pub use handle::{Begun, Handle, Outcomes};
 pub use look::Looker;
 pub use message::{Answer, Event, Held, Request, Waiter};
 pub use mover::MoveRead;

@@ -1,6 +1,7 @@
 //! A server of messages that answers as told, and a place for output that tests can read.
 
 mod admin;
+mod streams;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -11,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Code, Request, Response, Status, transport::Server};
+use tonic::{Code, Request, Response, Status, Streaming, transport::Server};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::{Output, Session};
@@ -142,6 +143,38 @@ impl State {
         v1::SentMessage { message_id, sequence_number, duplicate }
     }
 
+    fn take_ready(&mut self) -> Vec<v1::Message> {
+        let at = Some(now());
+        let bodies = std::mem::take(&mut self.ready).into_iter().enumerate();
+        let messages = bodies.map(|(index, body)| v1::Message {
+            message_id: format!("id-{index}"),
+            receipt_handle: format!("handle-{index}"),
+            body,
+            sent_at: at,
+            first_received_at: at,
+            receive_count: 1,
+            lease_expires_at: at,
+            ..Default::default()
+        });
+        messages.collect()
+    }
+
+    fn batch(&mut self, entries: Vec<v1::SendEntry>) -> Result<Vec<v1::SendResult>, Status> {
+        if let Some(status) = self.statuses.pop_front() {
+            return Err(status);
+        }
+        let results = entries.into_iter().map(|entry| {
+            let result = if self.refused.contains(&entry.body) {
+                let message = "the message is refused".into();
+                v1::send_result::Result::Error(v1::EntryError { message, ..Default::default() })
+            } else {
+                v1::send_result::Result::Sent(self.accept(entry))
+            };
+            v1::SendResult { result: Some(result) }
+        });
+        Ok(results.collect())
+    }
+
     fn step(&mut self, step: v1::TransactStep) -> v1::TransactResult {
         use v1::{transact_result::Result as Done, transact_step::Step};
         let done = match step.step.expect("a step") {
@@ -156,6 +189,15 @@ impl State {
     }
 }
 
+/// What became of a receipt handle that is deleted by.
+fn deleted(handle: &str) -> v1::DeleteResult {
+    let outcome = match handle {
+        "stale" => v1::DeleteOutcome::StaleLease,
+        _ => v1::DeleteOutcome::Deleted,
+    };
+    v1::DeleteResult { result: Some(v1::delete_result::Result::Outcome(outcome.into())) }
+}
+
 /// The time that the fake server always has.
 fn now() -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }
@@ -167,40 +209,33 @@ impl MessageService for Fake {
         &self,
         request: Request<v1::SendRequest>,
     ) -> Result<Response<v1::SendResponse>, Status> {
-        self.state(|state| {
-            if let Some(status) = state.statuses.pop_front() {
-                return Err(status);
-            }
-            let results = request.into_inner().entries.into_iter().map(|entry| {
-                let result = if state.refused.contains(&entry.body) {
-                    let message = "the message is refused".into();
-                    v1::send_result::Result::Error(v1::EntryError { message, ..Default::default() })
-                } else {
-                    v1::send_result::Result::Sent(state.accept(entry))
-                };
-                v1::SendResult { result: Some(result) }
-            });
-            Ok(Response::new(v1::SendResponse { results: results.collect() }))
-        })
+        let results = self.state(|state| state.batch(request.into_inner().entries))?;
+        Ok(Response::new(v1::SendResponse { results }))
+    }
+
+    type SendStreamStream = streams::Answers<v1::SendStreamResponse>;
+
+    async fn send_stream(
+        &self,
+        request: Request<Streaming<v1::SendStreamRequest>>,
+    ) -> Result<Response<Self::SendStreamStream>, Status> {
+        Ok(Response::new(streams::send(self.clone(), request.into_inner()).await?))
+    }
+
+    type ReceiveStreamStream = streams::Answers<v1::ReceiveStreamResponse>;
+
+    async fn receive_stream(
+        &self,
+        request: Request<Streaming<v1::ReceiveStreamRequest>>,
+    ) -> Result<Response<Self::ReceiveStreamStream>, Status> {
+        Ok(Response::new(streams::receive(self.clone(), request.into_inner()).await?))
     }
 
     async fn receive(
         &self,
         _: Request<v1::ReceiveRequest>,
     ) -> Result<Response<v1::ReceiveResponse>, Status> {
-        let bodies = self.state(|state| std::mem::take(&mut state.ready));
-        let at = Some(now());
-        let messages = bodies.into_iter().enumerate().map(|(index, body)| v1::Message {
-            message_id: format!("id-{index}"),
-            receipt_handle: format!("handle-{index}"),
-            body,
-            sent_at: at,
-            first_received_at: at,
-            receive_count: 1,
-            lease_expires_at: at,
-            ..Default::default()
-        });
-        let messages = messages.collect();
+        let messages = self.state(State::take_ready);
         Ok(Response::new(v1::ReceiveResponse { messages, unavailable: Vec::new() }))
     }
 
@@ -209,14 +244,7 @@ impl MessageService for Fake {
         request: Request<v1::DeleteRequest>,
     ) -> Result<Response<v1::DeleteResponse>, Status> {
         let handles = request.into_inner().receipt_handles;
-        let results = handles.iter().map(|handle| {
-            let outcome = match handle.as_str() {
-                "stale" => v1::DeleteOutcome::StaleLease,
-                _ => v1::DeleteOutcome::Deleted,
-            };
-            v1::DeleteResult { result: Some(v1::delete_result::Result::Outcome(outcome.into())) }
-        });
-        let results = results.collect();
+        let results = handles.iter().map(|handle| deleted(handle)).collect();
         self.state(|state| state.deleted.extend(handles));
         Ok(Response::new(v1::DeleteResponse { results }))
     }

@@ -6,6 +6,7 @@
 
 pub mod attribute;
 mod backup;
+pub mod bench;
 mod clock;
 mod delete;
 mod drill;
@@ -117,6 +118,8 @@ enum Command {
     /// Let time pass on a broker that was started with --test-clock
     #[command(subcommand)]
     Clock(clock::ClockCommand),
+    /// Measure how fast a broker is: one of its own, or another
+    Bench(bench::BenchArgs),
     /// Look into the log of a broker that does not run
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -143,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => restore::run(&args, &mut Output::stdout(cli.global.json)),
         Command::Drill(args) => drill::run(&args, &mut Output::stdout(cli.global.json)),
         Command::Clock(command) => with_server(&cli.global, |to| clock::run(command, to)),
+        Command::Bench(args) => bench::run(&args, &cli.global),
         Command::Log(command) => log::run(&command, &mut Output::stdout(cli.global.json)),
     };
     match outcome {

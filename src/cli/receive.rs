@@ -3,7 +3,9 @@
 //! **Invariant.** A message is deleted only after the flush of what it was printed to succeeded. If
 //! the reader is gone, its leases are given back.
 
-use std::{io, pin::pin, time::Duration};
+mod follow;
+
+use std::{io, time::Duration};
 
 use clap::Args;
 
@@ -14,7 +16,7 @@ use super::{
     view::{MessageObject, UnavailableObject},
 };
 use crate::{
-    client::{Delivery, Error, Message, ReceiveOptions},
+    client::{Delivery, Error, Message, ReceiveOptions, Refusal},
     config::Span,
     types::{DeleteOutcome, Millis, QueueName, limits},
 };
@@ -22,16 +24,21 @@ use crate::{
 /// How long `--follow` waits before it asks a server again that did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// When messages that nobody has read can be received again.
+const NOW: &str = "now";
+const LATER: &str = "when their leases end";
+
 /// What to receive.
 #[derive(Debug, Args)]
 pub(super) struct ReceiveArgs {
     /// The queue
     #[arg(value_parser = QueueName::parse)]
     queue: QueueName,
-    /// At most so many messages at once
+    /// At most so many messages at once; with --follow and --delete, so many that are not deleted
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     max: u32,
-    /// How long to wait for a first message, up to 20s [default: what the queue is set to]
+    /// How long to wait for a first message, up to 20s; with --follow it waits for ever [default:
+    /// what the queue is set to]
     #[arg(long, value_name = "DURATION")]
     wait: Option<Span>,
     /// How long the messages are leased [default: what the queue is set to]
@@ -53,34 +60,7 @@ pub(super) async fn run(args: ReceiveArgs, mut to: Session) -> Result<(), Failur
         let delivery = to.client.receive(&args.queue, args.options()).await?;
         return hand_over(&args, &mut to, delivery).await;
     }
-    let mut all_well = Ok(());
-    let mut told = None;
-    let mut interrupt = pin!(tokio::signal::ctrl_c());
-    loop {
-        tokio::select! {
-            // A receive that is dropped here gives its leases back.
-            _ = &mut interrupt => return all_well,
-            received = to.client.receive(&args.queue, args.options()) => match received {
-                Ok(delivery) => {
-                    told = None;
-                    match hand_over(&args, &mut to, delivery).await {
-                        // What was told is no reason to stop, but it is remembered.
-                        Err(Failure { line: None, exit: Exit::Refused }) => {
-                            all_well = Err(Failure::told());
-                        }
-                        other => other?,
-                    }
-                }
-                Err(error) => {
-                    going_on(error, &mut told)?;
-                    tokio::select! {
-                        () = tokio::time::sleep(PAUSE) => {}
-                        _ = &mut interrupt => return all_well,
-                    }
-                }
-            },
-        }
-    }
+    follow::run(&args, &mut to).await
 }
 
 impl ReceiveArgs {
@@ -137,21 +117,31 @@ async fn delete(args: &ReceiveArgs, to: &Session, messages: Vec<Message>) -> boo
     let outcomes = match to.client.delete(&args.queue, handles).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
-            complain(&format!("the messages that were just printed were not deleted: {error}"));
+            not_deleted(&error);
             return false;
         }
     };
     let mut all_gone = true;
     for (message, outcome) in messages.iter().zip(outcomes) {
-        let problem = match outcome {
-            Ok(DeleteOutcome::Deleted | DeleteOutcome::AlreadyDeleted) => continue,
-            Ok(DeleteOutcome::StaleLease) => "its lease ended before".to_owned(),
-            Err(refusal) => refusal.to_string(),
-        };
-        all_gone = false;
-        complain(&format!("message {} was not deleted: {problem}", message.message_id));
+        all_gone &= is_deleted(&message.message_id, outcome);
     }
     all_gone
+}
+
+/// Tells that nobody knows what became of messages that were printed.
+fn not_deleted(error: &Error) {
+    complain(&format!("the messages that were just printed were not deleted: {error}"));
+}
+
+/// Whether a message is gone; tells if it is not.
+fn is_deleted(message_id: &str, outcome: Result<DeleteOutcome, Refusal>) -> bool {
+    let problem = match outcome {
+        Ok(DeleteOutcome::Deleted | DeleteOutcome::AlreadyDeleted) => return true,
+        Ok(DeleteOutcome::StaleLease) => "its lease ended before".to_owned(),
+        Err(refusal) => refusal.to_string(),
+    };
+    complain(&format!("message {message_id} was not deleted: {problem}"));
+    false
 }
 
 /// Nobody reads what was printed: whoever receives next gets it.
@@ -165,9 +155,14 @@ async fn give_back(
     let handles = delivery.messages.into_iter().map(|message| message.receipt_handle);
     let entries = handles.map(|handle| (handle, Millis::ZERO)).collect();
     let when = match to.client.change_visibility(&args.queue, entries).await {
-        Ok(outcomes) if outcomes.iter().all(Result::is_ok) => "now",
-        Ok(_) | Err(_) => "when their leases end",
+        Ok(outcomes) if outcomes.iter().all(Result::is_ok) => NOW,
+        Ok(_) | Err(_) => LATER,
     };
+    not_printed(count, &error, when)
+}
+
+/// Why the command ends that cannot print, and what becomes of its messages.
+fn not_printed(count: u64, error: &io::Error, when: &str) -> Failure {
     let messages = counted(count, "message was", "messages were");
     let again = format!("{messages} not deleted and can be received again {when}");
     Failure::new(Exit::Refused, format!("cannot write to standard output: {error}; {again}"))

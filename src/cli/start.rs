@@ -24,6 +24,10 @@ use crate::{
     telemetry,
 };
 
+/// How long streams may take to end before the broker takes no more requests. A client that reads
+/// nothing does not hold up the others.
+const STREAMS_DRAIN_MAX: Duration = Duration::from_secs(1);
+
 /// What the broker does about time.
 pub(super) struct Clocks {
     /// Whether it agrees with a wall clock that jumped ahead.
@@ -91,10 +95,11 @@ pub(super) async fn serve(
         }
         () = &mut signal => Ok(()),
     };
-    broker.drain();
-    let _ = end.send(());
     // After a failure nobody is answered any more: there is nothing to wait for.
     outcome?;
+    end_streams(&gate, drain_max).await;
+    broker.drain();
+    let _ = end.send(());
     match serving.await {
         Ok(Ok(server::Drained::Complete)) => {}
         Ok(Ok(server::Drained::TimedOut)) => warn!("some clients did not end within the time"),
@@ -109,6 +114,14 @@ pub(super) async fn serve(
     drained?;
     info!("everything that was accepted is on the disk; goodbye");
     Ok(())
+}
+
+/// Lets streams end before the broker drains: they give leases back and have acks under way.
+async fn end_streams(gate: &Gate, drain_max: Duration) {
+    gate.drain();
+    let wait = STREAMS_DRAIN_MAX.min(drain_max);
+    // Those that are left have clients that read nothing.
+    let _ = tokio::time::timeout(wait, gate.streams_ended()).await;
 }
 
 /// Goes through a start without changing anything.
@@ -132,7 +145,8 @@ async fn look(config: &Config, gate: Gate) -> Result<Broker, Failure> {
     broker.map_err(|error| Failure::start(Exit::CannotStart, &error))
 }
 
-fn limits(config: &Config) -> Limits {
+/// How much may be under way.
+pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         requests_max: config.requests_max,
         polls_max: config.polls_max,
@@ -187,7 +201,8 @@ fn limited(disk: Arc<dyn Disk>, bytes_max: Option<u64>) -> std::io::Result<Arc<d
     Ok(Arc::new(limited))
 }
 
-fn settings(config: &Config, accept_clock: bool) -> start::Settings {
+/// What a broker is set to.
+pub(super) fn settings(config: &Config, accept_clock: bool) -> start::Settings {
     start::Settings {
         segment_bytes: config.segment_bytes,
         tail_cache_bytes: config.tail_cache_bytes,

@@ -17,6 +17,22 @@
 //! # }
 //! ```
 //!
+//! [`Client::send_stream`] and [`Client::receive_stream`] have many batches and messages under way
+//! on one call:
+//!
+//! ```no_run
+//! # use ledgerq::{client::{Client, StreamOptions}, types::QueueName};
+//! # async fn example(client: Client, jobs: QueueName) -> Result<(), ledgerq::client::Error> {
+//! let options = StreamOptions { credits: 100, extend_leases: true, ..StreamOptions::default() };
+//! let mut stream = client.receive_stream(&jobs, options).await?;
+//! loop {
+//!     let streamed = stream.next().await?;
+//!     let done = streamed.messages.into_iter().map(|message| message.receipt_handle).collect();
+//!     stream.ack(done);
+//! }
+//! # }
+//! ```
+//!
 //! A request that the broker refused for the moment and that surely was not done is sent again,
 //! after the time that the broker asks for. Nothing else is: a send whose outcome is not known is
 //! the caller's to repeat, since only he knows whether twice is better than never. With a
@@ -30,6 +46,7 @@ mod messages;
 mod moves;
 mod queues;
 mod steps;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +66,7 @@ pub use messages::{
 pub use moves::MoveStarted;
 pub use queues::{Queue, QueuePage, Traffic};
 pub use steps::{Step, StepOutcome};
+pub use streams::{BatchOutcome, ByHandle, ReceiveStream, SendStream, StreamOptions, Streamed};
 
 use crate::{
     proto::v1::{
@@ -63,6 +81,8 @@ use crate::{
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take, the wait of a receive not counted.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection on which nothing comes for so long is asked whether the server is still there.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// How often a request is sent at most.
 const ATTEMPTS_MAX: u32 = 5;
 /// The shortest pause before a second attempt; it doubles with each.
@@ -110,7 +130,16 @@ impl Client {
         Self::open(server, Some(authorities)).await
     }
 
-    async fn open(server: &str, authorities: Option<&[u8]>) -> Result<Self, Error> {
+    /// Connects, trusting these authorities if there are any.
+    pub(crate) async fn open(server: &str, authorities: Option<&[u8]>) -> Result<Self, Error> {
+        Ok(Self::over(Self::channel(server, authorities).await?, server))
+    }
+
+    /// A connection to `server`, for whoever speaks the protocol himself.
+    pub(crate) async fn channel(
+        server: &str,
+        authorities: Option<&[u8]>,
+    ) -> Result<Channel, Error> {
         let bad = |problem: String| Error::Address { server: server.to_owned(), problem };
         if !server.starts_with("http://") && !server.starts_with("https://") {
             return Err(bad("it begins with neither http:// nor https://".into()));
@@ -122,6 +151,7 @@ impl Client {
         let endpoint = Endpoint::from_shared(server.to_owned())
             .map_err(|error| bad(error.to_string()))?
             .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE_AFTER)
             .tcp_nodelay(true);
         let endpoint = match authorities.filter(|_| tls) {
             None => endpoint,
@@ -130,9 +160,7 @@ impl Client {
                 endpoint.tls_config(tls).map_err(|error| bad(error.to_string()))?
             }
         };
-        let connected = endpoint.connect().await;
-        let channel = connected.map_err(|error| error::unreachable(server, &error))?;
-        Ok(Self::over(channel, server))
+        endpoint.connect().await.map_err(|error| error::unreachable(server, &error))
     }
 
     /// A client over a channel that the caller made.

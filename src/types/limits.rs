@@ -26,6 +26,15 @@ pub const ENTRIES_MAX: usize = 1000;
 pub const RECEIVE_MAX: usize = 1000;
 /// Bytes of message bodies and attributes in one send.
 pub const REQUEST_BYTES_MAX: u64 = 4 * 1_048_576;
+/// Bytes of message bodies and attributes of one send stream that are under way; when they are
+/// reached, no further batch is read.
+pub const SEND_WINDOW_BYTES: u64 = 16 * 1_048_576;
+/// Batches of one send stream that are under way.
+pub const SEND_WINDOW_BATCHES: u32 = 64;
+/// Messages that a receive stream can have and be asked for, together.
+pub const CREDITS_MAX: u32 = 100_000;
+/// Shortest lease that a receive stream extends by itself.
+pub const EXTENDED_LEASE_MIN: Millis = Millis::from_secs(1);
 /// Bytes of message bodies and attributes in one receive's reply; with what goes with them it must
 /// stay below the 4 MiB that gRPC clients accept unless told otherwise.
 pub const RECEIVE_BYTES_MAX: u64 = 3 * 1_048_576;

@@ -86,7 +86,7 @@ pub(super) struct SendArgs {
     /// With --lines: leave empty lines out instead of refusing them
     #[arg(long, conflicts_with_all = ["body", "file"])]
     skip_empty_lines: bool,
-    /// With --lines: requests under way at once; with 1 the queue has the order of the file
+    /// With --lines: batches under way at once; the queue has the order of the file however many
     #[arg(
         long,
         conflicts_with_all = ["body", "file"],

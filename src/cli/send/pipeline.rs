@@ -1,6 +1,7 @@
-//! Several requests of lines under way at once, their results printed in the order of the lines.
+//! Lines go out as batches of one stream, several under way at once, and their results are printed
+//! in the order of the lines.
 //!
-//! Memory is bounded by the requests under way. Once something failed nothing more is sent, what is
+//! Memory is bounded by the batches under way. Once something failed nothing more is sent, what is
 //! under way is waited for, and what became of every line is told.
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
 
 use super::{
     super::{Exit, Failure, Session, output::counted},
@@ -18,7 +19,7 @@ use super::{
     print,
 };
 use crate::{
-    client::{Client, Error, Outcomes, Outgoing, Sent},
+    client::{BatchOutcome, Error, Outgoing, SendStream},
     types::QueueName,
 };
 
@@ -37,11 +38,18 @@ pub(super) struct Stream {
 /// What was read: lines, and what is wrong with the line behind them.
 type FromReader = (Batch, Option<(u64, LineError)>);
 
-/// A request under way.
+/// A batch under way: the numbers of its lines, and how much of the source was read with it.
 struct Sending {
     numbers: Vec<u64>,
     bytes_read: u64,
-    answer: JoinHandle<Result<Outcomes<Sent>, Error>>,
+}
+
+/// The batches under way, in order.
+#[derive(Default)]
+struct UnderWay {
+    /// Opened for the first batch: without lines nothing is asked.
+    stream: Option<SendStream>,
+    batches: VecDeque<Sending>,
 }
 
 /// What became of the lines.
@@ -52,8 +60,8 @@ pub(super) struct Tally {
     accepted_behind: u64,
     /// The line at which it stopped, why, and the exit code.
     stopped: Option<(u64, String, Exit)>,
-    /// First and last lines of requests whose outcome nobody knows.
-    unknown: Vec<(u64, u64)>,
+    /// First and last of the lines whose outcome nobody knows.
+    unknown: Option<(u64, u64)>,
 }
 
 pub(super) async fn run<R: Read + Send + 'static>(
@@ -62,26 +70,38 @@ pub(super) async fn run<R: Read + Send + 'static>(
     mut to: Session,
 ) -> Result<(), Failure> {
     let mut batches = read_in_background(lines);
-    let mut under_way: VecDeque<Sending> = VecDeque::new();
+    let mut under_way = UnderWay::default();
     let mut tally = Tally::default();
     let mut at_end = false;
     let bar = progress_bar(&stream);
-    while !at_end || !under_way.is_empty() {
-        let room = !at_end && under_way.len() < stream.in_flight_max;
+    while !at_end || !under_way.batches.is_empty() {
+        let room = !at_end && under_way.has_room(stream.in_flight_max);
         tokio::select! {
             biased;
-            outcome = first_answer(&mut under_way), if !under_way.is_empty() => {
-                let Some(sent) = under_way.pop_front() else { continue };
-                bar.set_position(sent.bytes_read);
-                let written = settle(&mut tally, &mut to, &sent.numbers, outcome);
-                written.map_err(|error| tally.output_failed(&error))?;
+            outcome = under_way.first_outcome(), if !under_way.batches.is_empty() => {
+                let settled = match outcome {
+                    Ok((sent, outcome)) => {
+                        bar.set_position(sent.bytes_read);
+                        settle(&mut tally, &mut to, &sent.numbers, outcome)
+                    }
+                    Err(error) => {
+                        tally.lost(&mut under_way.batches, error);
+                        Ok(())
+                    }
+                };
+                settled.map_err(|error| tally.output_failed(&error))?;
                 at_end |= tally.stopped.is_some();
             }
             next = batches.recv(), if room => match next {
                 None => at_end = true,
                 Some((batch, problem)) => {
                     if !batch.lines.is_empty() {
-                        under_way.push_back(send(&to.client, &stream, batch));
+                        let first = batch.lines[0].0;
+                        if let Err(error) = under_way.send(&to, &stream, batch).await {
+                            let failure = Failure::from(error);
+                            tally.stop(first, failure.line.unwrap_or_default(), failure.exit);
+                            at_end = true;
+                        }
                     }
                     if let Some((number, error)) = problem {
                         tally.stop(number, error.to_string(), Exit::Refused);
@@ -110,20 +130,33 @@ fn read_in_background<R: Read + Send + 'static>(mut lines: Lines<R>) -> mpsc::Re
     receiver
 }
 
-fn send(client: &Client, stream: &Stream, batch: Batch) -> Sending {
-    let (numbers, bodies): (Vec<_>, Vec<_>) = batch.lines.into_iter().unzip();
-    let messages = bodies.into_iter().map(|body| stream.message.clone().with_body(body));
-    let (client, queue, messages) = (client.clone(), stream.queue.clone(), messages.collect());
-    let answer = tokio::spawn(async move { client.send(&queue, messages).await });
-    Sending { numbers, bytes_read: batch.bytes_read, answer }
-}
+impl UnderWay {
+    fn has_room(&self, batches_max: usize) -> bool {
+        let is_open = self.stream.as_ref().is_none_or(SendStream::has_room);
+        is_open && self.batches.len() < batches_max
+    }
 
-/// The answer to the request that was sent first. Dropping the future loses nothing.
-async fn first_answer(under_way: &mut VecDeque<Sending>) -> Result<Outcomes<Sent>, Error> {
-    let Some(first) = under_way.front_mut() else { return Ok(Vec::new()) };
-    match (&mut first.answer).await {
-        Ok(outcome) => outcome,
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    /// Sends a batch; an error is that there is no stream, and nothing was sent.
+    async fn send(&mut self, to: &Session, stream: &Stream, batch: Batch) -> Result<(), Error> {
+        let opened = match &mut self.stream {
+            Some(opened) => opened,
+            none => none.insert(to.client.send_stream(&stream.queue).await?),
+        };
+        let (numbers, bodies): (Vec<_>, Vec<_>) = batch.lines.into_iter().unzip();
+        let messages = bodies.into_iter().map(|body| stream.message.clone().with_body(body));
+        opened.send(messages.collect());
+        self.batches.push_back(Sending { numbers, bytes_read: batch.bytes_read });
+        Ok(())
+    }
+
+    /// What became of the batch that was sent first. Dropping the future loses nothing.
+    async fn first_outcome(&mut self) -> Result<(Sending, BatchOutcome), Error> {
+        let Some(stream) = &mut self.stream else { return std::future::pending().await };
+        let outcome = stream.next().await?;
+        match outcome.zip(self.batches.pop_front()) {
+            Some((outcome, sent)) => Ok((sent, outcome)),
+            None => Err(Error::Answer("what became of a batch")),
+        }
     }
 }
 
@@ -132,7 +165,7 @@ fn settle(
     tally: &mut Tally,
     to: &mut Session,
     numbers: &[u64],
-    outcome: Result<Outcomes<Sent>, Error>,
+    outcome: BatchOutcome,
 ) -> io::Result<()> {
     match outcome {
         Ok(outcomes) => {
@@ -146,14 +179,7 @@ fn settle(
                 }
             }
         }
-        Err(error) => {
-            let (first, last) = (numbers[0], numbers[numbers.len() - 1]);
-            if error.is_outcome_unknown() {
-                tally.unknown.push((first, last));
-            }
-            let failure = Failure::from(error);
-            tally.stop(first, failure.line.unwrap_or_default(), failure.exit);
-        }
+        Err(refusal) => tally.stop(numbers[0], refusal.to_string(), Exit::Refused),
     }
     to.out.flush()
 }
@@ -164,6 +190,18 @@ impl Tally {
         if self.stopped.as_ref().is_some_and(|(stop, ..)| number > *stop) {
             self.accepted_behind += 1;
         }
+    }
+
+    /// The stream broke: nothing under way has an outcome any more.
+    fn lost(&mut self, batches: &mut VecDeque<Sending>, error: Error) {
+        let mut numbers = batches.drain(..).flat_map(|sent| sent.numbers);
+        let first = numbers.next().unwrap_or_default();
+        let last = numbers.last().unwrap_or(first);
+        if error.is_outcome_unknown() {
+            self.unknown = Some((first, last));
+        }
+        let failure = Failure::from(error);
+        self.stop(first, failure.line.unwrap_or_default(), failure.exit);
     }
 
     /// The line that is first in the file counts, whatever failed first.
@@ -179,11 +217,9 @@ impl Tally {
             0 => String::new(),
             behind => format!(", {behind} of them behind that line"),
         };
-        let unknown = self
-            .unknown
-            .iter()
-            .map(|(first, last)| format!("; lines {first} to {last} may or may not have been"));
-        let unknown: String = unknown.collect();
+        let unknown = self.unknown.map_or_else(String::new, |(first, last)| {
+            format!("; lines {first} to {last} may or may not have been")
+        });
         let accepted = counted(self.accepted, "line was", "lines were");
         let line = format!(
             "{name}: stopped at line {number}: {problem}; \
@@ -238,7 +274,7 @@ mod tests {
             500 lines were accepted"#]]
         .assert_eq(&line(&tally));
         (1001..=1500).for_each(|number| tally.accept(number));
-        tally.unknown.push((501, 1000));
+        tally.unknown = Some((501, 1000));
         expect![[r#"
             jobs.txt: stopped at line 501: the disk is full;
             1000 lines were accepted, 500 of them behind that line;

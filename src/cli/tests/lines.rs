@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 
 use super::super::*;
 
-pub(super) fn parse(line: &str) -> Result<Cli, clap::Error> {
+pub(in crate::cli) fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("ledgerq").chain(line.split(' ')))
 }
 
@@ -68,6 +68,9 @@ fn every_form_of_the_contract_is_taken() {
         "serve --test-clock --deduplication-ids-max 5",
         "log inspect --data-dir d --from-lsn 17 --limit 5",
         "log verify --data-dir d",
+        "bench --shape send-stream --callers 4 --connections 2 --size 1KiB --batch 100 --seconds 3",
+        "bench --shape receive --backlog 5 --data-dir d --null --disk",
+        "bench --shape mixed --target http://a:1 --json",
     ] {
         if let Err(error) = parse(line) {
             panic!("{line}: {error}");

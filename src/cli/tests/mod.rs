@@ -1,5 +1,5 @@
 //! The command line as a whole.
 
 mod admin;
-mod lines;
+pub(super) mod lines;
 mod talks;

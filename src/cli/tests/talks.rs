@@ -94,13 +94,17 @@ async fn what_is_received_is_deleted_once_it_is_printed() {
 
 #[tokio::test]
 async fn what_nobody_reads_is_given_back_and_not_deleted() {
-    let fake = Fake::default();
-    fake.state(|state| state.ready = vec!["one".into()]);
-    let session = fake.session(Closed, true).await;
-    let failure = run("receive jobs --delete", session).await.expect_err("nobody reads");
-    assert_eq!(failure.exit, Exit::Refused);
-    assert!(fake.state(|state| state.deleted.is_empty()));
-    assert_eq!(fake.state(|state| state.returned.clone()), ["handle-0"]);
+    for line in ["receive jobs --delete", "receive jobs --delete --follow"] {
+        let fake = Fake::default();
+        fake.state(|state| state.ready = vec!["one".into()]);
+        let session = fake.session(Closed, true).await;
+        let failure = run(line, session).await.expect_err("nobody reads");
+        assert_eq!(failure.exit, Exit::Refused);
+        let told = "1 message was not deleted and can be received again now";
+        assert!(failure.line.is_some_and(|line| line.ends_with(told)), "{line}");
+        assert!(fake.state(|state| state.deleted.is_empty()));
+        assert_eq!(fake.state(|state| state.returned.clone()), ["handle-0"]);
+    }
 }
 
 #[tokio::test]

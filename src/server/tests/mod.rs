@@ -5,6 +5,7 @@ mod delivery;
 mod life;
 mod looks;
 mod refusals;
+mod streams;
 mod time;
 
 use std::{sync::mpsc, thread, time::Duration};

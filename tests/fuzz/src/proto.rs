@@ -11,7 +11,7 @@ use std::{
     convert::Infallible,
     pin::{Pin, pin},
     sync::{Arc, OnceLock, mpsc},
-    task::{Context, Poll, Waker},
+    task::Poll,
 };
 
 use arbitrary::{Result, Unstructured};
@@ -24,16 +24,21 @@ use ledgerq::{
         mailbox::{Caller, Limits, Mailbox},
     },
     clock::TestClock,
-    types::{Lineage, Rejection},
+    types::{
+        Command, Lineage, QueueCounts, QueueId, QueueName, QueueSettings, QueueView, Rejection,
+        Reply, Timestamp,
+    },
 };
+use tokio::runtime::Runtime;
 use tonic::{Code, Status, service::Routes};
 use tower_service::Service;
 
 use make::Schema;
 
 const KEY: [u8; 32] = [7; 32];
-/// How often a request is polled at most: none asks its broker more often than twice.
-const POLLS_MAX: usize = 8;
+/// How often a request is polled at most: none asks its broker more often than twice, but a stream
+/// has a task that takes turns with it.
+const POLLS_MAX: usize = 64;
 /// The longest text of a refusal, in bytes.
 const TEXT_BYTES_MAX: usize = 1024;
 /// What a client's limits on headers leave for a status.
@@ -91,9 +96,17 @@ fn frame(message: &[u8]) -> Vec<u8> {
 fn ask(path: &str, body: Bytes) -> Code {
     thread_local! {
         static SERVER: (Routes, mpsc::Receiver<Event<Caller>>) = server();
+        static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime can be made");
     }
-    let answer =
-        SERVER.with(|(routes, events)| finish(pin!(answer(routes.clone(), path, body)), events));
+    // A stream is opened, and refused what it asks for then.
+    let is_stream = path.ends_with("Stream");
+    let answer = SERVER.with(|(routes, events)| {
+        let call = pin!(answer(routes.clone(), path, body));
+        RUNTIME.with(|runtime| runtime.block_on(finish(call, events, is_stream)))
+    });
     assert!(!answer.message().is_empty() || answer.code() == Code::Ok, "{answer:?} says nothing");
     assert!(answer.message().len() <= TEXT_BYTES_MAX, "{answer:?} is long");
     let status_bytes = answer.message().len() + answer.details().len();
@@ -110,28 +123,43 @@ fn server() -> (Routes, mpsc::Receiver<Event<Caller>>) {
     (grpc::routes(&gate, Some(Arc::new(TestClock::default())), 1 << 20), events)
 }
 
-/// Polls a request to its end, in the place of a runtime, and answers what it asks.
-fn finish<T>(
+/// Polls a request to its end, and answers what it asks.
+async fn finish<T>(
     mut call: Pin<&mut impl Future<Output = T>>,
     events: &mpsc::Receiver<Event<Caller>>,
+    opens: bool,
 ) -> T {
-    let mut context = Context::from_waker(Waker::noop());
     for _ in 0..POLLS_MAX {
-        if let Poll::Ready(answer) = call.as_mut().poll(&mut context) {
+        let polled = std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context)));
+        if let Poll::Ready(answer) = polled.await {
             return answer;
         }
-        let mut asked = false;
         for event in events.try_iter() {
             let Event::Request(Request { command, waiter }) = event else { continue };
             limits::check(&command);
-            asked = true;
-            if let Some(caller) = waiter {
-                caller.tell(Answer::new(Err(Rejection::DiskFull)));
-            }
+            let Some(caller) = waiter else { continue };
+            caller.tell(Answer::new(match command {
+                Command::GetQueue { queue } if opens => Ok(Reply::Queue(view(queue))),
+                _ => Err(Rejection::DiskFull),
+            }));
         }
-        assert!(asked, "a request waits for something that it did not ask for");
+        tokio::task::yield_now().await;
     }
-    panic!("a request asks again and again");
+    panic!("a request waits for something that it did not ask for, or asks again and again");
+}
+
+/// A queue as it is by default.
+fn view(name: QueueName) -> QueueView {
+    QueueView {
+        name,
+        id: QueueId::new(1),
+        settings: QueueSettings::default(),
+        counts: QueueCounts::default(),
+        created_at: Timestamp::ZERO,
+        modified_at: Timestamp::ZERO,
+        sends_paused: false,
+        receives_paused: false,
+    }
 }
 
 /// What a client is told, whichever way gRPC tells it.

@@ -12,8 +12,12 @@ use crate::{proto, types::limits};
 
 /// Every list of a request, with how many values it has at least and at most. A list that is not
 /// here is held to the most entries of any request; a test says that there is none.
-const LISTS: [(&str, &str, usize, usize); 6] = [
+const LISTS: [(&str, &str, usize, usize); 10] = [
     ("SendRequest", "entries", 1, limits::ENTRIES_MAX),
+    ("SendStreamRequest", "entries", 1, limits::ENTRIES_MAX),
+    ("ReceiveStreamRequest", "acks", 0, limits::ENTRIES_MAX),
+    ("ReceiveStreamRequest", "nacks", 0, limits::ENTRIES_MAX),
+    ("ReceiveStreamRequest", "extensions", 0, limits::ENTRIES_MAX),
     ("DeleteRequest", "receipt_handles", 1, limits::ENTRIES_MAX),
     ("ChangeVisibilityRequest", "entries", 1, limits::ENTRIES_MAX),
     ("CancelScheduledRequest", "message_ids", 1, limits::ENTRIES_MAX),
@@ -25,8 +29,17 @@ const LISTS: [(&str, &str, usize, usize); 6] = [
 /// The shapes of messages, by number.
 pub(super) struct Lists {
     messages: Vec<Vec<Field>>,
-    /// The message of each method's request, by its path.
-    requests: HashMap<String, usize>,
+    /// What each method takes, by its path.
+    requests: HashMap<String, Taken>,
+}
+
+/// What a method takes.
+#[derive(Clone, Copy)]
+pub(super) struct Taken {
+    /// The number of the message.
+    pub(super) message: usize,
+    /// Whether one call has many of them.
+    pub(super) is_stream: bool,
 }
 
 /// A field that has values of its own memory: a list, a message, or both.
@@ -71,15 +84,17 @@ impl Lists {
             for service in &file.service {
                 for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                    requests.extend(numbers.get(method.input_type()).map(|at| (path, *at)));
+                    let is_stream = method.client_streaming();
+                    let taken = |message: &usize| Taken { message: *message, is_stream };
+                    requests.extend(numbers.get(method.input_type()).map(|at| (path, taken(at))));
                 }
             }
         }
         Self { messages, requests }
     }
 
-    /// The number of the message that a path's method takes.
-    pub(super) fn request(&self, path: &str) -> Option<usize> {
+    /// What a path's method takes.
+    pub(super) fn request(&self, path: &str) -> Option<Taken> {
         self.requests.get(path).copied()
     }
 
@@ -162,8 +177,14 @@ mod tests {
     #[test]
     fn every_method_has_its_request() {
         let lists = Lists::of_build();
-        assert_eq!(lists.requests.len(), 27);
-        let send = lists.request("/ledgerq.v1.MessageService/Send").expect("it is there");
+        assert_eq!(lists.requests.len(), 29);
+        let of_messages = |method: &str| {
+            let taken = lists.request(&format!("/ledgerq.v1.MessageService/{method}"));
+            taken.expect("it is there")
+        };
+        let streams = ["SendStream", "ReceiveStream", "Send"].map(|of| of_messages(of).is_stream);
+        assert_eq!(streams, [true, true, false]);
+        let send = of_messages("Send").message;
         let entries = lists.field(send, 2).expect("it is a list");
         assert_eq!((entries.name.as_str(), entries.min, entries.max), ("entries", 1, 1000));
         let entry = entries.message.expect("entries are messages");

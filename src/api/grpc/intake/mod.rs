@@ -7,7 +7,8 @@
 //!
 //! **Invariant**: the bytes of all requests that were not decoded yet are within one budget. Who
 //! comes when it is used up is refused and not held back: requests that wait with a part of them
-//! taken in would wait for each other.
+//! taken in would wait for each other. A request of a stream counts until the stream asks for the
+//! bytes behind it.
 
 mod lists;
 mod scan;
@@ -117,6 +118,14 @@ impl Incoming {
             Some(_) => Ok(false),
         }
     }
+
+    /// Whoever asks for more bytes has decoded every request that they were enough for.
+    fn give_back_decoded(&mut self) {
+        let unfinished = self.scan.unfinished_bytes().unwrap_or(self.charged);
+        let decoded = self.charged.saturating_sub(unfinished);
+        self.intake.used.fetch_sub(decoded, Ordering::Relaxed);
+        self.charged -= decoded;
+    }
 }
 
 /// As the request is refused that has too many values of a list, and is looked at.
@@ -135,6 +144,7 @@ impl http_body::Body for Incoming {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.give_back_decoded();
         loop {
             let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(context)) else {
                 // A client that broke off within too many values gets no other answer.

@@ -3,10 +3,11 @@
 //! The wire format is that of protobuf (protobuf.dev/programming-guides/encoding): fields one
 //! behind the other, each a key and what its type says. Nothing is decoded, no byte is kept. Bytes
 //! that are no message are left to the decoder, which goes the same way and stops at the same byte.
+//! The requests of a stream are counted each for itself.
 
 use super::{
     PREFIX_BYTES,
-    lists::{Field, Lists},
+    lists::{Field, Lists, Taken},
 };
 use crate::{api::grpc::ENCODED_BYTES_MAX, types::limits};
 
@@ -34,6 +35,8 @@ pub(super) struct Excess {
 /// How far a request was read.
 pub(super) struct Scan {
     lists: &'static Lists,
+    /// The request, again and again if it is one of a stream.
+    taken: Option<Taken>,
     /// Messages that the next byte lies in, the request first.
     levels: Vec<Level>,
     /// Values of the request's own lists.
@@ -76,19 +79,41 @@ enum Expected {
 impl Scan {
     /// Of a request to this path.
     pub(super) fn new(lists: &'static Lists, path: &str) -> Self {
-        let message = lists.request(path);
-        let level = message.map(|message| Level { message, end: 0 });
-        let expected = if level.is_some() { Expected::Prefix(0) } else { Expected::Nothing };
-        Self {
+        let mut scan = Self {
             lists,
-            levels: level.into_iter().collect(),
+            taken: lists.request(path),
+            levels: Vec::new(),
             counts: Vec::new(),
             within: 0,
             excess: None,
             at: 0,
-            expected,
+            expected: Expected::Nothing,
             varint: 0,
             varint_bytes: 0,
+        };
+        scan.begin();
+        scan
+    }
+
+    /// The next byte is the first of a request.
+    fn begin(&mut self) {
+        let Some(Taken { message, .. }) = self.taken else { return };
+        self.levels.push(Level { message, end: 0 });
+        self.counts.clear();
+        self.within = 0;
+        self.at = 0;
+        self.expected = Expected::Prefix(0);
+    }
+
+    /// Bytes of the request that is not over, its prefix counted; `None` if nobody knows where the
+    /// one before ended.
+    pub(super) fn unfinished_bytes(&self) -> Option<u64> {
+        match self.expected {
+            Expected::Prefix(read) => Some(read),
+            Expected::Key | Expected::Number | Expected::Length(_) | Expected::Bytes(_) => {
+                Some(PREFIX_BYTES + self.at)
+            }
+            Expected::Nothing => None,
         }
     }
 
@@ -218,6 +243,10 @@ impl Scan {
         }
         let is_over = self.levels.is_empty();
         self.expected = if is_over { Expected::Nothing } else { Expected::Key };
+        let is_stream = self.taken.is_some_and(|taken| taken.is_stream);
+        if is_over && is_stream && self.excess.is_none() {
+            self.begin();
+        }
     }
 
     fn count(&mut self, number: u64, more: u64) {

@@ -173,6 +173,35 @@ async fn requests_that_come_in_share_one_budget_and_give_it_back() {
     assert_eq!(intake.used.load(Ordering::Relaxed), 0);
 }
 
+#[tokio::test]
+async fn requests_of_a_stream_are_counted_each_for_itself_and_their_bytes_given_back() {
+    const STREAM: &str = "/ledgerq.v1.MessageService/SendStream";
+    let body = vec![b'x'; 1 << 20];
+    let message = [&[1 << 3 | 2, 0x80, 0x80, 0x40][..], &body, &empty_values(2, 1000)].concat();
+    let request = framed(&message);
+    let stream = [&framed(&[]), &request[..]].concat().repeat(20);
+    for piece_bytes in [16_384, request.len() - 1, request.len() + 5] {
+        // Twenty times the budget goes through, one after the other.
+        let intake = Intake::new(0);
+        let (kept, is_refused) = passed(&intake, STREAM, &stream, piece_bytes).await;
+        assert_eq!((kept, is_refused), (stream.len(), false), "{piece_bytes}");
+        assert_eq!(intake.used.load(Ordering::Relaxed), 0);
+        let too_many = [&stream[..], &framed(&empty_values(2, 1001)), &request].concat();
+        let (kept, is_refused) = passed(&intake, STREAM, &too_many, piece_bytes).await;
+        assert!(is_refused && kept <= stream.len() + 2007, "{kept}");
+        assert_eq!(intake.used.load(Ordering::Relaxed), 0);
+    }
+    // As a request of a call that has one, the second is left to the decoder.
+    let (_, is_refused) = passed(&Intake::new(0), SEND, &stream, 16_384).await;
+    assert!(is_refused, "its budget is used up");
+    // While a request is not decoded its bytes count.
+    let intake = Intake::new(0);
+    let half = intake.bytes_max - (1 << 19);
+    intake.charge(half).expect("there is room");
+    let (kept, is_refused) = passed(&intake, STREAM, &request, 16_384).await;
+    assert!(is_refused && kept <= 1 << 19, "{kept}");
+}
+
 #[test]
 fn bytes_that_are_no_request_are_left_to_the_decoder() {
     let deep = [2 << 3 | 2, 0xff, 0xff, 3].repeat(1000);

@@ -8,7 +8,7 @@ use crate::{
     },
     broker::Handle,
     proto::v1::{self, change_visibility_result::Result as Outcome},
-    types::{LeaseRef, Millis, QueueName, Rejection},
+    types::{LeaseRef, Millis, QueueName, Rejection, Timestamp},
 };
 
 pub(super) async fn answer(
@@ -29,14 +29,16 @@ pub(super) async fn answer(
     } else {
         broker.change_visibility(queue, good).await.map_err(Refusal::of_request)?
     };
-    let results = batch.results(outcomes, place, |outcome| {
-        let result = match outcome {
-            Ok(until) => Outcome::LeaseExpiresAt(convert::timestamp(until)),
-            Err(error) => Outcome::Error(error),
-        };
-        v1::ChangeVisibilityResult { result: Some(result) }
-    });
-    Ok(v1::ChangeVisibilityResponse { results })
+    Ok(v1::ChangeVisibilityResponse { results: batch.results(outcomes, place, result) })
+}
+
+/// What a client is told of one lease.
+pub(super) fn result(outcome: Result<Timestamp, v1::EntryError>) -> v1::ChangeVisibilityResult {
+    let result = match outcome {
+        Ok(until) => Outcome::LeaseExpiresAt(convert::timestamp(until)),
+        Err(error) => Outcome::Error(error),
+    };
+    v1::ChangeVisibilityResult { result: Some(result) }
 }
 
 fn place(index: usize) -> Place {
@@ -49,7 +51,7 @@ fn parse(request: &v1::ChangeVisibilityRequest) -> Result<QueueName, Refusal> {
     Ok(queue)
 }
 
-fn parse_entry(
+pub(super) fn parse_entry(
     broker: &Handle,
     entry: &v1::ChangeVisibilityEntry,
 ) -> Result<(LeaseRef, Millis), Rejection> {

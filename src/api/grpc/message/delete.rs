@@ -29,14 +29,16 @@ pub(super) async fn answer(
     } else {
         broker.delete(queue, leases, mode).await.map_err(Refusal::of_request)?
     };
-    let results = batch.results(outcomes, place, |outcome| {
-        let result = match outcome {
-            Ok(outcome) => Outcome::Outcome(found(outcome).into()),
-            Err(error) => Outcome::Error(error),
-        };
-        v1::DeleteResult { result: Some(result) }
-    });
-    Ok(v1::DeleteResponse { results })
+    Ok(v1::DeleteResponse { results: batch.results(outcomes, place, result) })
+}
+
+/// What a client is told of one receipt handle.
+pub(super) fn result(outcome: Result<DeleteOutcome, v1::EntryError>) -> v1::DeleteResult {
+    let result = match outcome {
+        Ok(outcome) => Outcome::Outcome(found(outcome).into()),
+        Err(error) => Outcome::Error(error),
+    };
+    v1::DeleteResult { result: Some(result) }
 }
 
 fn place(index: usize) -> Place {

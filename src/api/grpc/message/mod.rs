@@ -9,10 +9,13 @@ mod get;
 mod looked;
 mod peek;
 mod receive;
+mod receive_stream;
 mod send;
+mod send_stream;
 mod transact;
 
-use tonic::{Request, Response, Status};
+use futures_util::stream::BoxStream;
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::{api::Gate, proto::v1};
 
@@ -20,6 +23,9 @@ use crate::{api::Gate, proto::v1};
 pub(super) struct Messages {
     pub(super) gate: Gate,
 }
+
+/// The answers of a stream.
+type Answers<A> = BoxStream<'static, Result<A, Status>>;
 
 #[tonic::async_trait]
 impl v1::message_service_server::MessageService for Messages {
@@ -31,12 +37,32 @@ impl v1::message_service_server::MessageService for Messages {
         Ok(Response::new(send::answer(&broker, request.into_inner()).await?))
     }
 
+    type SendStreamStream = Answers<v1::SendStreamResponse>;
+
+    async fn send_stream(
+        &self,
+        request: Request<Streaming<v1::SendStreamRequest>>,
+    ) -> Result<Response<Self::SendStreamStream>, Status> {
+        let (broker, open) = self.gate.stream()?;
+        Ok(Response::new(send_stream::open(broker, open, request.into_inner()).await?))
+    }
+
     async fn receive(
         &self,
         request: Request<v1::ReceiveRequest>,
     ) -> Result<Response<v1::ReceiveResponse>, Status> {
         let broker = self.gate.broker()?;
         Ok(Response::new(receive::answer(&broker, request.into_inner()).await?))
+    }
+
+    type ReceiveStreamStream = Answers<v1::ReceiveStreamResponse>;
+
+    async fn receive_stream(
+        &self,
+        request: Request<Streaming<v1::ReceiveStreamRequest>>,
+    ) -> Result<Response<Self::ReceiveStreamStream>, Status> {
+        let (broker, open) = self.gate.stream()?;
+        Ok(Response::new(receive_stream::open(broker, open, request.into_inner()).await?))
     }
 
     async fn delete(

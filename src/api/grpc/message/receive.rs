@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::content::{self, Content, READS_MAX};
 use crate::{
     api::grpc::{convert, parse, refusal::Refusal},
-    broker::{Handle, Received, digest},
+    broker::{BodyError, Delivery, Handle, Received, digest},
     proto::v1,
     types::{
         Digest, Leased, Millis, QueueName, ReceiveOptions, Rejection, Unit, check_id, in_range,
@@ -35,19 +35,43 @@ pub(super) async fn answer(
     let is_fifo = queue.is_fifo();
     let received = broker.receive(queue, options, wait).await;
     let mut delivery = received.map_err(Refusal::of_request)?;
-    let received = std::mem::take(&mut delivery.messages);
-    let mut response = v1::ReceiveResponse::default();
-    let reads = stream::iter(received).map(|one| read(broker, one, is_fifo));
-    let mut contents = reads.buffered(READS_MAX);
-    while let Some(content) = contents.next().await {
-        match content {
-            Ok(message) => response.messages.push(message),
-            Err(unavailable) => response.unavailable.push(unavailable),
-        }
-    }
-    drop(contents);
+    let response = read_all(broker, &mut delivery, is_fifo).await;
     delivery.claim();
     Ok(response)
+}
+
+/// Reads the messages of a delivery. Their leases are not claimed yet.
+pub(super) async fn read_all(
+    broker: &Handle,
+    delivery: &mut Delivery,
+    is_fifo: bool,
+) -> v1::ReceiveResponse {
+    let mut received = std::mem::take(&mut delivery.messages).into_iter();
+    let mut response = v1::ReceiveResponse::default();
+    let mut tell = |told| match told {
+        Ok(message) => response.messages.push(message),
+        Err(unavailable) => response.unavailable.push(unavailable),
+    };
+    // As long as nothing waits for the device, there is nothing to do at the same time.
+    let mut first_to_wait = None;
+    for one in received.by_ref() {
+        let Some(content) = one.content_now() else {
+            first_to_wait = Some(one);
+            break;
+        };
+        tell(told(broker, &one, content, is_fifo));
+    }
+    let waiting = first_to_wait.into_iter().chain(received);
+    let reads = waiting.map(|one| async move {
+        let content = one.content().await;
+        told(broker, &one, content, is_fifo)
+    });
+    let mut contents = stream::iter(reads).buffered(READS_MAX);
+    while let Some(content) = contents.next().await {
+        tell(content);
+    }
+    drop(contents);
+    response
 }
 
 fn parse(request: &v1::ReceiveRequest) -> Result<Wanted, Refusal> {
@@ -77,15 +101,17 @@ fn attempt(id: &str) -> Result<Option<Digest>, Rejection> {
     Ok(Some(digest::attempt(id)))
 }
 
-async fn read(
+/// What a client is told of one message.
+fn told(
     broker: &Handle,
-    received: Received,
+    received: &Received,
+    content: Result<Content, BodyError>,
     is_fifo: bool,
 ) -> Result<v1::Message, v1::UnavailableMessage> {
     let leased = &received.leased;
     let message_id = broker.message_id(leased.seq).to_string();
     let receipt_handle = broker.receipt_handle(leased);
-    match received.content().await {
+    match content {
         Ok(content) => Ok(message(message_id, receipt_handle, leased, content, is_fifo)),
         Err(error) => Err(content::unavailable(message_id, receipt_handle, &error)),
     }

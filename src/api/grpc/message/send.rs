@@ -9,7 +9,7 @@ use crate::{
     },
     broker::Handle,
     proto::v1::{self, send_result::Result as Outcome},
-    types::{QueueName, SendEntry, Unit, in_range, limits},
+    types::{QueueName, Rejection, SendEntry, Sent, Unit, in_range, limits},
 };
 
 pub(super) async fn answer(
@@ -23,14 +23,22 @@ pub(super) async fn answer(
     } else {
         broker.send(queue, entries).await.map_err(Refusal::of_request)?
     };
-    let results = batch.results(outcomes, place, |outcome| {
+    Ok(v1::SendResponse { results: results(broker, batch, outcomes) })
+}
+
+/// What clients are told of a batch.
+pub(super) fn results(
+    broker: &Handle,
+    batch: Batch<SendEntry>,
+    outcomes: Vec<Result<Sent, Rejection>>,
+) -> Vec<v1::SendResult> {
+    batch.results(outcomes, place, |outcome| {
         let result = match outcome {
             Ok(sent) => Outcome::Sent(entry::sent(broker, sent)),
             Err(error) => Outcome::Error(error),
         };
         v1::SendResult { result: Some(result) }
-    });
-    Ok(v1::SendResponse { results })
+    })
 }
 
 fn place(index: usize) -> Place {
@@ -43,13 +51,27 @@ fn path(index: usize) -> String {
 
 fn parse(request: v1::SendRequest) -> Result<(QueueName, Batch<SendEntry>), Refusal> {
     let queue = parse::queue(&request.queue)?;
-    parse::entry_count("entries", request.entries.len())?;
-    let bytes = request.entries.iter().map(entry::bytes).sum();
+    let bytes = bytes(&request.entries);
+    let batch = parse_entries(&queue, request.entries, bytes)?;
+    Ok((queue, batch))
+}
+
+/// Bytes of messages by which limits are measured.
+pub(super) fn bytes(entries: &[v1::SendEntry]) -> u64 {
+    entries.iter().map(entry::bytes).sum()
+}
+
+/// The entries of one batch, which have so many bytes.
+pub(super) fn parse_entries(
+    queue: &QueueName,
+    entries: Vec<v1::SendEntry>,
+    bytes: u64,
+) -> Result<Batch<SendEntry>, Refusal> {
+    parse::entry_count("entries", entries.len())?;
     in_range("entries", bytes, 0, limits::REQUEST_BYTES_MAX, Unit::Bytes)
         .map_err(Refusal::of_request)?;
-    let entries = request.entries.into_iter().enumerate();
-    let entries = entries.map(|(index, entry)| entry::parse(&queue, &path(index), entry)).collect();
-    Ok((queue, entries))
+    let entries = entries.into_iter().enumerate();
+    Ok(entries.map(|(index, entry)| entry::parse(queue, &path(index), entry)).collect())
 }
 
 #[cfg(test)]
@@ -59,7 +81,7 @@ mod tests {
     use prost_types::Duration;
 
     use super::*;
-    use crate::{proto::v1::attribute_value::Value, types::Rejection};
+    use crate::proto::v1::attribute_value::Value;
 
     fn entry(bytes: usize) -> v1::SendEntry {
         v1::SendEntry { body: vec![b'x'; bytes].into(), ..Default::default() }

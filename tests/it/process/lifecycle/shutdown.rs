@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use ledgerq::{
-    client::{Client, Delivery, Error, Outgoing, ReceiveOptions},
+    client::{Client, Delivery, Error, Outgoing, ReceiveOptions, StreamOptions},
     types::Millis,
 };
 use rustix::process::Signal;
@@ -103,6 +103,37 @@ fn a_send_during_a_drain_is_done_if_it_says_so_and_only_then() {
     });
     // The refusal is the broker's own, or that of a connection that is being closed.
     assert_eq!(counts.ready, u64::from(outcome.is_ok()), "{outcome:?}");
+}
+
+#[test]
+fn a_drain_gives_back_what_streams_have_before_the_broker_ends() {
+    let data = directory();
+    let server = Serve::on(data.path()).serving();
+    let (ended, error) = block_on(async {
+        let client = client_with_jobs(&server.url()).await;
+        client
+            .send(&jobs(), vec![Outgoing::new("a"), Outgoing::new("b")])
+            .await
+            .expect("it serves");
+        let options = StreamOptions {
+            visibility_timeout: Some(Millis::from_secs(3600)),
+            credits: 5,
+            ..StreamOptions::default()
+        };
+        let mut stream = client.receive_stream(&jobs(), options).await.expect("it serves");
+        let streamed = stream.next().await.expect("there are messages");
+        assert_eq!(streamed.messages.len(), 2);
+        server.signal(Signal::TERM);
+        let error = stream.next().await.expect_err("it ends");
+        drop((stream, client));
+        (server.ended(), error)
+    });
+    assert_eq!(ended.code, 0);
+    let Error::Refused(refusal) = error else { panic!("{error}") };
+    assert_eq!(refusal.reason, "SHUTTING_DOWN");
+    let server = Serve::on(data.path()).serving();
+    let shown = program::run(["--server", &server.url(), "queue", "list", "--json"]).objects();
+    assert_eq!((&shown[0]["ready"], &shown[0]["in_flight"]), (&2.into(), &0.into()));
 }
 
 #[test]

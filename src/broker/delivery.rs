@@ -1,0 +1,75 @@
+//! What receives and looks bring: messages whose bytes are read behind the answer.
+
+use bytes::Bytes;
+
+use super::mailbox::Unclaimed;
+use crate::{
+    store::{BodyError, BodyRef},
+    types::{Browsed, Envelope, Leased, Seq},
+};
+
+/// What a receive brought. Unless it is claimed, dropping it returns the leases.
+#[must_use]
+pub struct Delivery {
+    /// The messages; none if there were none.
+    pub messages: Vec<Received>,
+    pub(super) unclaimed: Unclaimed,
+}
+
+/// One received message.
+pub struct Received {
+    /// The lease and what goes with it.
+    pub leased: Leased,
+    pub(super) body: BodyRef,
+}
+
+/// A page of messages that were looked at.
+pub struct BrowsePage {
+    /// The messages, in ascending order of seq.
+    pub messages: Vec<Looked>,
+    /// Behind which message the next page begins; `None` if there is none.
+    pub next: Option<Seq>,
+}
+
+/// One message that was looked at.
+pub struct Looked {
+    /// Where it is in its life.
+    pub browsed: Browsed,
+    pub(super) body: BodyRef,
+}
+
+impl Delivery {
+    /// The reply is on its way to the client: the leases stay.
+    pub fn claim(self) {
+        self.unclaimed.claim();
+    }
+}
+
+impl Received {
+    /// Like [`Received::content`], if there is nothing to wait for.
+    pub fn content_now(&self) -> Option<Result<(Envelope, Bytes), BodyError>> {
+        self.body.read_cached()
+    }
+
+    /// What goes with the message, and its body, checked against its checksum. Waits for the
+    /// device, if it must, on a thread that may wait.
+    pub async fn content(&self) -> Result<(Envelope, Bytes), BodyError> {
+        content(&self.body).await
+    }
+}
+
+impl Looked {
+    /// What goes with the message, and its body, like [`Received::content`].
+    pub async fn content(&self) -> Result<(Envelope, Bytes), BodyError> {
+        content(&self.body).await
+    }
+}
+
+async fn content(body: &BodyRef) -> Result<(Envelope, Bytes), BodyError> {
+    if let Some(content) = body.read_cached() {
+        return content;
+    }
+    let body = body.clone();
+    let read = tokio::task::spawn_blocking(move || body.read()).await;
+    read.unwrap_or_else(|failed| Err(BodyError::Abandoned(failed.to_string())))
+}
