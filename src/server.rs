@@ -1,5 +1,6 @@
 //! The listener of the gRPC API, and in [`sqs`] that of the SQS-compatible endpoint: one port each
 //! from before the recovery until the drain has ended.
+//!
 //! The listener and the end come from outside, so that a test binds port 0 and stops when it wants.
 //! Configuration, recovery and threads are not here.
 
