@@ -15,28 +15,27 @@ const SEND: (&str, &str) = ("X-Amz-Target", "AmazonSQS.SendMessage");
 fn json_that_cannot_be_read_is_refused() {
     let served = Served::start();
     let deep = "[".repeat(100_000);
-    let cases: [(&[(&str, &str)], &str, u16, &str); 12] = [
-        (&[JSON, SEND], "{", 400, "#SerializationException"),
-        (&[JSON, SEND], "\u{1f980}", 400, "#SerializationException"),
-        (&[JSON, SEND], "[]", 400, "#SerializationException"),
-        (&[JSON, SEND], &deep, 400, "#SerializationException"),
-        (&[JSON, SEND], "{\"MessageBody\": 1}", 400, "#SerializationException"),
-        (&[JSON, SEND], "{\"DelaySeconds\": \"1\"}", 400, "#SerializationException"),
+    let cases = [
+        (vec![JSON, SEND], "{", "#SerializationException"),
+        (vec![JSON, SEND], "\u{1f980}", "#SerializationException"),
+        (vec![JSON, SEND], "[]", "#SerializationException"),
+        (vec![JSON, SEND], &deep, "#SerializationException"),
+        (vec![JSON, SEND], "{\"MessageBody\": 1}", "#SerializationException"),
+        (vec![JSON, SEND], "{\"DelaySeconds\": \"1\"}", "#SerializationException"),
         (
-            &[JSON, SEND],
+            vec![JSON, SEND],
             "{\"MessageBody\": \"a\", \"MessageBody\": \"b\"}",
-            400,
             "#SerializationException",
         ),
-        (&[JSON, SEND], "", 400, "#MissingRequiredParameterException"),
-        (&[JSON], "{}", 400, "#MissingActionException"),
-        (&[JSON, ("X-Amz-Target", "AmazonSQS.Nothing")], "{}", 400, "#UnknownOperationException"),
-        (&[JSON, ("X-Amz-Target", "Other.SendMessage")], "{}", 400, "#UnknownOperationException"),
-        (&[SEND, ("Content-Type", "text/plain")], "{}", 400, "#SerializationException"),
+        (vec![JSON, SEND], "", "#MissingRequiredParameterException"),
+        (vec![JSON], "{}", "#MissingActionException"),
+        (vec![JSON, ("X-Amz-Target", "AmazonSQS.Nothing")], "{}", "#UnknownOperationException"),
+        (vec![JSON, ("X-Amz-Target", "Other.SendMessage")], "{}", "#UnknownOperationException"),
+        (vec![SEND, ("Content-Type", "text/plain")], "{}", "#SerializationException"),
     ];
-    for (headers, body, status, shape) in cases {
-        let told = post(served.address, "/", headers, body.as_bytes());
-        assert_eq!(told.status, status, "{body:.40}: {told:?}");
+    for (headers, body, shape) in cases {
+        let told = post(served.address, "/", &headers, body.as_bytes());
+        assert_eq!(told.status, 400, "{body:.40}: {told:?}");
         assert!(told.body.contains(shape), "{body:.40}: {told:?}");
     }
 }

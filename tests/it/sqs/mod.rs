@@ -16,6 +16,6 @@ mod moves;
 /// Queues, tags, permissions.
 mod queues;
 /// A broker with this endpoint alone.
-mod served;
+pub(crate) mod served;
 /// Signatures that are verified.
 mod signed;

@@ -51,6 +51,7 @@ impl Served {
         Self { address, clock, _end: end, _broker: broker, _runtime: runtime }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is written where it is asked")]
     pub(super) fn ask(&self, protocol: Protocol, action: &str, given: Value) -> Told {
         client::ask(self.address, protocol, action, &given)
     }
@@ -72,6 +73,7 @@ impl Served {
     }
 
     /// Makes a queue and gives its URL.
+    #[expect(clippy::needless_pass_by_value, reason = "it is written where it is asked")]
     pub(super) fn queue(&self, name: &str, attributes: Value) -> String {
         let given = json!({"QueueName": name, "Attributes": attributes});
         let told = self.done(Protocol::Json, "CreateQueue", given);

@@ -28,8 +28,6 @@ pub(super) struct Claim {
     /// The names of the headers that are signed, in lower case.
     pub(super) signed_headers: Vec<String>,
     pub(super) signature: String,
-    /// Whether it is in the URL's query.
-    pub(super) is_in_query: bool,
 }
 
 impl Claim {
@@ -71,7 +69,7 @@ impl Claim {
         });
         let (credential, signed) = (part("X-Amz-Credential")?, part("X-Amz-SignedHeaders")?);
         let claim = Self::of(credential, part("X-Amz-Date")?, signed, part("X-Amz-Signature")?)?;
-        Ok(Self { expires: expires.transpose()?, is_in_query: true, ..claim })
+        Ok(Self { expires: expires.transpose()?, ..claim })
     }
 
     fn of(credential: &str, date: &str, signed: &str, signature: &str) -> Result<Self, Fault> {
@@ -91,7 +89,6 @@ impl Claim {
             expires: None,
             signed_headers: signed.split(';').map(str::to_ascii_lowercase).collect(),
             signature: signature.to_owned(),
-            is_in_query: false,
         })
     }
 }
