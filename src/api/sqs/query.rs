@@ -90,8 +90,15 @@ fn object<'a>(
     let mut lists: BTreeMap<&str, (Form, Numbered<'_>)> = BTreeMap::new();
     for (name, value) in parameters {
         let (head, rest) = name.split_once('.').unwrap_or((name, ""));
-        let list = LISTS.iter().find(|(listed, ..)| *listed == head && !rest.is_empty());
-        let Some((_, field, form)) = list else {
+        let list = LISTS.iter().find(|(listed, ..)| *listed == head);
+        // An empty list is written as a name without a number, of either protocol.
+        let of_field = || LISTS.iter().find(|(_, field, _)| *field == head);
+        let empty = list.or_else(of_field).filter(|_| rest.is_empty() && value.is_empty());
+        if let Some((_, field, form)) = empty {
+            lists.entry(field).or_insert_with(|| (*form, Numbered::new()));
+            continue;
+        }
+        let Some((_, field, form)) = list.filter(|_| !rest.is_empty()) else {
             members.insert(name.to_owned(), scalar(name, value)?);
             continue;
         };
@@ -210,6 +217,12 @@ mod tests {
             "AttributeNames": ["A", "B"], "TagKeys": ["k"],
         });
         assert_eq!(told(form), Ok(expected));
+    }
+
+    #[test]
+    fn an_empty_list_has_no_number() {
+        let expected = json!({"Entries": [], "AttributeNames": [], "Tags": {}});
+        assert_eq!(told("Entries=&AttributeName=&Tag="), Ok(expected));
     }
 
     #[test]
