@@ -25,22 +25,3 @@ mod xml;
 pub use endpoint::{Settings, routes};
 pub use limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 pub use sigv4::KeyPair;
-
-/// What fuzzing calls: parsers of bytes that anybody can send.
-pub mod parsers {
-    use super::{query, request::Parameters};
-
-    /// Reads bytes as a form and as what every action may be asked in JSON; whether either could
-    /// be.
-    pub fn form(bytes: &[u8]) -> bool {
-        let mut parameters = query::Parameters::new();
-        let read = query::read(bytes, &mut parameters);
-        let tree = read.and_then(|()| query::tree(&parameters));
-        tree.map(Parameters::Query).is_ok_and(super::actions::reads)
-    }
-
-    /// Reads bytes as the JSON of every action; whether one of them could be asked so.
-    pub fn json(bytes: &[u8]) -> bool {
-        super::actions::reads(Parameters::Json(bytes::Bytes::copy_from_slice(bytes)))
-    }
-}

@@ -5,6 +5,8 @@
 mod attributes;
 /// A client that speaks both protocols over a plain connection.
 pub(crate) mod client;
+/// Clients that wait, go away, or are slow.
+mod connections;
 /// FIFO queues, as they are told here.
 mod fifo;
 /// Requests that are no requests.

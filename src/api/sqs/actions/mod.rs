@@ -121,9 +121,3 @@ impl Action {
         }
     }
 }
-
-/// Whether some action can be asked so.
-pub(super) fn reads(given: Parameters) -> bool {
-    let read = given.read::<entry::Given>();
-    read.is_ok()
-}
