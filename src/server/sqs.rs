@@ -12,6 +12,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -33,6 +34,8 @@ use crate::api::{self, Gate, sqs};
 const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
 /// How long a client may take to agree on TLS.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a client may leave bytes of an answer without taking them, or be out of reach.
+const SILENCE_MS_MAX: u32 = 60_000;
 /// How long to wait after a connection could not be accepted, as when files run out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -122,6 +125,7 @@ async fn accept(
             Ok((stream, _)) => {
                 // An answer is one piece: nothing is gained by holding it back.
                 let _ = stream.set_nodelay(true);
+                let _ = set_tcp_user_timeout(&stream, SILENCE_MS_MAX);
                 return Some((stream, place));
             }
             Err(error) if is_the_clients(&error) => {}

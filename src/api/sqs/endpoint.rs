@@ -110,6 +110,8 @@ impl Endpoint {
             sender,
             edits: self.edits.clone(),
         };
+        // A receive may wait for long, and needs none of it.
+        drop(taken);
         let answer = action.answer(&call, parameters).await?;
         Ok((action, answer))
     }

@@ -1,7 +1,8 @@
 """A producer and consumers of a FIFO queue over SQS, with the broker killed in between.
 
-Every message that was accepted is taken, in the order of its group, and none is accepted twice:
-sends and receives are tried again under the same ids. Run by run.sh. LEDGERQ_BINARY is the program.
+Every message that was accepted is taken, in the order of its group, and none is accepted twice: sends
+are tried again under the same ids. The broker has keys, so that every request is signed and verified.
+Run by run.sh. LEDGERQ_BINARY is the program.
 """
 
 import collections
@@ -34,20 +35,24 @@ class Broker:
         self.command = [os.environ["LEDGERQ_BINARY"], "serve", "--data-dir", directory]
         self.command += ["--grpc-listen", "127.0.0.1:0", "--sqs-listen", f"127.0.0.1:{self.port}"]
         self.command += ["--segment-bytes", "1MiB", "--log", "error"]
-        self.process = subprocess.Popen(self.command)
+        self.environment = {**os.environ, "LEDGERQ_SQS_CREDENTIALS": "other:x,key:secret"}
+        self.process = self.start()
+
+    def start(self):
+        return subprocess.Popen(self.command, env=self.environment)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self.process = subprocess.Popen(self.command)
+        self.process = self.start()
 
-    def client(self):
+    def client(self, secret="secret"):
         return boto3.client(
             "sqs",
             endpoint_url=f"http://127.0.0.1:{self.port}",
             region_name="us-east-1",
-            aws_access_key_id="any",
-            aws_secret_access_key="thing",
+            aws_access_key_id="key",
+            aws_secret_access_key=secret,
             config=Config(retries={"max_attempts": 0}, read_timeout=25),
         )
 
@@ -112,6 +117,11 @@ def main():
             sqs = broker.client()
             url = until_done(sqs.create_queue, QueueName="orders.fifo", Attributes=attributes)
             url = url["QueueUrl"]
+            try:
+                broker.client(secret="wrong").list_queues()
+                raise AssertionError("a wrong secret was taken")
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "SignatureDoesNotMatch", error
             groups = [f"g{number}" for number in range(GROUPS_COUNT)]
             threads = [threading.Thread(target=produce, args=(broker, url, g)) for g in groups]
             more = (broker, url, taken, lock, done)
