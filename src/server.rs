@@ -1,4 +1,5 @@
-//! The listener of the gRPC API: one port from before the recovery until the drain has ended.
+//! The listener of the gRPC API, and in [`sqs`] that of the SQS-compatible endpoint: one port each
+//! from before the recovery until the drain has ended.
 //!
 //! The listener and the end come from outside, so that a test binds port 0 and stops when it wants.
 //! Configuration, recovery and threads are not here.
@@ -113,6 +114,8 @@ pub fn builder() -> Server {
         .http2_keepalive_interval(Some(KEEPALIVE_AFTER))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
+
+pub mod sqs;
 
 #[cfg(test)]
 mod tests;

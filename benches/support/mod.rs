@@ -67,7 +67,7 @@ impl Server {
     /// from the environment, and `settings` over that.
     pub(crate) fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_ledgerq"))
-            .args(["serve", "--grpc-listen", "127.0.0.1:0", "--log", "info"])
+            .args(["serve", "--grpc-listen", "127.0.0.1:0", "--sqs-listen", "off", "--log", "info"])
             .args(["--log-format", "json", "--data-dir"])
             .arg(data)
             .envs(settings.iter().copied())

@@ -6,5 +6,6 @@
 
 mod gate;
 pub mod grpc;
+pub mod sqs;
 
 pub use gate::{Closed, Gate, OpenStream, Phase};

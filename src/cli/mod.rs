@@ -78,7 +78,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the broker
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Create, list, show, change, empty and delete queues
     #[command(subcommand)]
     Queue(queue::QueueCommand),
@@ -129,7 +129,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(*args),
         Command::Queue(command) => with_server(&cli.global, |to| queue::run(command, to)),
         Command::Send(args) => with_server(&cli.global, |to| send::run(args, to)),
         Command::Receive(args) => with_server(&cli.global, |to| receive::run(args, to)),

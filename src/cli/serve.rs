@@ -4,7 +4,7 @@
 //! before the recovery begins, so that two brokers never read one directory for a port's sake and
 //! health answers from the first moment.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -13,9 +13,10 @@ use tonic::transport::Identity;
 
 use super::{Exit, Failure, signals::Signals, start};
 use crate::{
+    api::{self, sqs::KeyPair},
     clock::TestClock,
     config::{Config, ConfigError, Layer, Tls},
-    telemetry,
+    server, telemetry,
 };
 
 /// How to run the broker. A setting is a flag here, a variable `LEDGERQ_...` of the environment, or
@@ -61,26 +62,37 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::start(Exit::CannotStart, &error))?;
     runtime.block_on(async {
-        let listener = bind(&config).await?;
+        let listener = bind(config.grpc_listen, "--grpc-listen").await?;
+        let sqs_listener = match config.sqs_listen {
+            Some(address) => Some(bind(address, "--sqs-listen").await?),
+            None => None,
+        };
         let signals =
             Signals::catch().map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+        let sqs = sqs_listener.map(|listener| sqs(&config, listener, pem.as_ref())).transpose()?;
         let tls = pem.map(|pem| Identity::from_pem(pem.cert, pem.key));
         let address = listener.local_addr().map_err(|e| Failure::start(Exit::CannotStart, &e))?;
         let data_dir = config.data_dir.display();
         tracing::info!(%address, %data_dir, tls = tls.is_some(), "listening");
+        if let Some(sqs) = &sqs {
+            let signed = !sqs.settings.endpoint.keys.is_empty();
+            tracing::info!(address = sqs.settings.endpoint.host, signed, "listening for SQS");
+        }
         let clocks = start::Clocks {
             accept_jump: args.accept_clock,
             test: args.test_clock.then(|| Arc::new(TestClock::default())),
         };
         let mode = if args.read_only { start::Mode::Looks } else { start::Mode::Serves(clocks) };
-        start::serve(&config, mode, listener, tls, signals).await
+        let doors = start::Doors { grpc: listener, tls, sqs };
+        start::serve(&config, mode, doors, signals).await
     })
 }
 
 /// Whoever can connect to a broker with a test clock can let its messages expire.
 fn only_loopback(config: &Config) -> Result<(), Failure> {
-    let listeners = [("grpc_listen", config.grpc_listen)];
-    let open = listeners.iter().find(|(_, address)| !address.ip().is_loopback());
+    let sqs = config.sqs_listen.map(|address| ("sqs_listen", address));
+    let mut listeners = [("grpc_listen", config.grpc_listen)].into_iter().chain(sqs);
+    let open = listeners.find(|(_, address)| !address.ip().is_loopback());
     open.map_or(Ok(()), |(key, address)| {
         let line = format!(
             "--test-clock lets every client move the clock, but {key} is {address}, which others \
@@ -100,15 +112,39 @@ fn raise_open_files_max() {
     }
 }
 
-async fn bind(config: &Config) -> Result<TcpListener, Failure> {
-    let address = config.grpc_listen;
+/// What the SQS-compatible endpoint is served with.
+fn sqs(
+    config: &Config,
+    listener: TcpListener,
+    pem: Option<&Pem>,
+) -> Result<start::SqsDoor, Failure> {
+    let address = listener.local_addr();
+    let address = address.map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+    let tls = pem.map(|pem| server::sqs::tls(&pem.cert, &pem.key)).transpose();
+    let tls = tls.map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+    let pairs = config.sqs_credentials.pairs();
+    let keys = pairs.map(|(id, secret)| KeyPair { id: id.into(), secret: secret.into() });
+    let endpoint = api::sqs::Settings {
+        account: config.sqs_account.as_str().to_owned(),
+        keys: keys.collect(),
+        incoming_bytes_max: config.requests_bytes_max,
+        is_tls: tls.is_some(),
+        host: address.to_string(),
+    };
+    let connections_max = usize::try_from(config.sqs_connections_max).unwrap_or(usize::MAX);
+    let drain_max = Duration::from_millis(config.drain_timeout.get());
+    let settings = server::sqs::Settings { endpoint, tls, connections_max, drain_max };
+    Ok(start::SqsDoor { listener, settings })
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::AddrInUse => "another process listens there; choose another port",
             std::io::ErrorKind::PermissionDenied => "ports below 1024 are for root",
             _ => "is it an address of this machine?",
         };
-        let line = format!("cannot listen on {address}: {error}; {hint} (--grpc-listen)");
+        let line = format!("cannot listen on {address}: {error}; {hint} ({flag})");
         Failure::new(Exit::CannotStart, line)
     })
 }
@@ -163,14 +199,18 @@ mod tests {
             let line = failure.line.expect("a line");
             assert!(line.contains(&format!("grpc_listen is {address}")), "{line}");
         }
+        config.grpc_listen = crate::config::GRPC_LISTEN_DEFAULT;
+        config.sqs_listen = Some("0.0.0.0:9324".parse().expect("an address"));
+        assert!(only_loopback(&config).is_err());
+        config.sqs_listen = None;
+        assert!(only_loopback(&config).is_ok());
     }
 
     #[tokio::test]
     async fn a_port_in_use_is_told_with_what_to_do() {
         let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let mut config = Config::load(Layer::default(), None, &|_| None).expect("the defaults");
-        config.grpc_listen = taken.local_addr().expect("its address");
-        let failure = bind(&config).await.expect_err("it is taken");
+        let address = taken.local_addr().expect("its address");
+        let failure = bind(address, "--grpc-listen").await.expect_err("it is taken");
         assert_eq!(failure.exit, Exit::CannotStart);
         let line = failure.line.expect("a line");
         assert!(line.ends_with("; choose another port (--grpc-listen)"), "{line}");

@@ -44,28 +44,48 @@ pub(super) enum Mode {
     Looks,
 }
 
-/// Recovers the broker in `config.data_dir` and serves it on `listener` until a signal, or until
+/// What clients come through.
+pub(super) struct Doors {
+    pub(super) grpc: TcpListener,
+    /// What the gRPC API shows of itself, if it is to speak TLS.
+    pub(super) tls: Option<Identity>,
+    /// The SQS-compatible endpoint, if it is on.
+    pub(super) sqs: Option<SqsDoor>,
+}
+
+/// The listener of the SQS-compatible endpoint and how it is served.
+pub(super) struct SqsDoor {
+    pub(super) listener: TcpListener,
+    pub(super) settings: server::sqs::Settings,
+}
+
+impl SqsDoor {
+    /// Serves until `ended` comes or is dropped.
+    async fn serve(self, gate: Gate, ended: tokio::sync::oneshot::Receiver<()>) -> server::Drained {
+        let ended = async { drop(ended.await) };
+        server::sqs::serve(self.listener, gate, self.settings, ended).await
+    }
+}
+
+/// Recovers the broker in `config.data_dir` and serves it behind the doors until a signal, or until
 /// the disk fails.
 pub(super) async fn serve(
     config: &Config,
     mode: Mode,
-    listener: TcpListener,
-    tls: Option<Identity>,
+    doors: Doors,
     signals: Signals,
 ) -> Result<(), Failure> {
+    let Doors { grpc: listener, tls, sqs } = doors;
     let gate = Gate::new();
+    let (sqs_end, sqs_ended) = tokio::sync::oneshot::channel::<()>();
+    let sqs_serving = sqs.map(|door| tokio::spawn(door.serve(gate.clone(), sqs_ended)));
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let drain_max = millis(config.drain_timeout.get());
     let test_clock = match &mode {
         Mode::Serves(clocks) => clocks.test.clone(),
         Mode::Looks => None,
     };
-    if test_clock.is_some() {
-        warn!(
-            "THE CLOCK IS A TEST CLOCK: every client can let time pass, and what was logged with \
-             a later time keeps it; not for data that anybody needs"
-        );
-    }
+    warn_of_test_clock(test_clock.is_some());
     let incoming_bytes_max = config.requests_bytes_max;
     let settings = server::Settings { tls, drain_max, incoming_bytes_max, test_clock };
     // Whoever drops `end` ends the server as well.
@@ -99,12 +119,16 @@ pub(super) async fn serve(
     outcome?;
     end_streams(&gate, drain_max).await;
     broker.drain();
-    let _ = end.send(());
-    match serving.await {
-        Ok(Ok(server::Drained::Complete)) => {}
-        Ok(Ok(server::Drained::TimedOut)) => warn!("some clients did not end within the time"),
-        Ok(Err(error)) => return Err(Failure::start(Exit::CannotStart, &error)),
+    let (_, _) = (end.send(()), sqs_end.send(()));
+    let mut drained = vec![match serving.await {
+        Ok(drained) => drained.map_err(|error| Failure::start(Exit::CannotStart, &error))?,
         Err(error) => return Err(Failure::start(Exit::CannotStart, &error)),
+    }];
+    if let Some(serving) = sqs_serving {
+        drained.extend(serving.await);
+    }
+    if drained.contains(&server::Drained::TimedOut) {
+        warn!("some clients did not end within the time");
     }
     let drained = tokio::time::timeout(millis(config.drain_timeout.get()), until_drained(&broker));
     let Ok(drained) = drained.await else {
@@ -240,6 +264,15 @@ pub(super) fn failure(error: StartError, data_dir: &std::path::Path) -> Failure 
         StartError::Store(_) | StartError::NoSpace { .. } => {
             Failure::start(Exit::CannotStart, &error)
         }
+    }
+}
+
+fn warn_of_test_clock(is_on: bool) {
+    if is_on {
+        warn!(
+            "THE CLOCK IS A TEST CLOCK: every client can let time pass, and what was logged with \
+             a later time keeps it; not for data that anybody needs"
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Address, ConfigError, Count, Size, Span};
+use super::{Account, Address, ConfigError, Count, Credentials, Listen, Size, Span};
 
 /// How log lines look on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -32,7 +32,20 @@ pub struct Layer {
     /// Address and port of the gRPC API [default: 127.0.0.1:7420]
     #[arg(long, value_name = "ADDRESS")]
     pub grpc_listen: Option<Address>,
-    /// Certificate chain in PEM; with it the API speaks TLS alone
+    /// Address and port of the SQS-compatible endpoint, or off [default: 127.0.0.1:9324]
+    #[arg(long, value_name = "ADDRESS")]
+    pub sqs_listen: Option<Listen>,
+    /// Account number in the URLs and ARNs of queues [default: 000000000000]
+    #[arg(long, value_name = "DIGITS")]
+    pub sqs_account: Option<Account>,
+    /// Access keys that may sign SQS requests, as ID:SECRET,ID:SECRET; without any, signatures are
+    /// not looked at. Better in the file or the environment than here
+    #[arg(long, value_name = "KEYS")]
+    pub sqs_credentials: Option<Credentials>,
+    /// Connections to the SQS-compatible endpoint at once [default: 20000]
+    #[arg(long, value_name = "COUNT")]
+    pub sqs_connections_max: Option<Count>,
+    /// Certificate chain in PEM; with it the APIs speak TLS alone
     #[arg(long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
     /// Private key of the certificate, in PEM
@@ -89,10 +102,14 @@ pub struct Layer {
 }
 
 /// The keys of [`Layer`], in its order.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 25] = [
     "data_dir",
     "data_bytes_max",
     "grpc_listen",
+    "sqs_listen",
+    "sqs_account",
+    "sqs_credentials",
+    "sqs_connections_max",
     "tls_cert",
     "tls_key",
     "segment_bytes",
@@ -160,6 +177,10 @@ impl Layer {
             data_dir: self.data_dir.or(lower.data_dir),
             data_bytes_max: self.data_bytes_max.or(lower.data_bytes_max),
             grpc_listen: self.grpc_listen.or(lower.grpc_listen),
+            sqs_listen: self.sqs_listen.or(lower.sqs_listen),
+            sqs_account: self.sqs_account.or(lower.sqs_account),
+            sqs_credentials: self.sqs_credentials.or(lower.sqs_credentials),
+            sqs_connections_max: self.sqs_connections_max.or(lower.sqs_connections_max),
             tls_cert: self.tls_cert.or(lower.tls_cert),
             tls_key: self.tls_key.or(lower.tls_key),
             segment_bytes: self.segment_bytes.or(lower.segment_bytes),

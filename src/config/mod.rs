@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod layer;
+mod sqs;
 mod units;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 
 pub use error::{ConfigError, Origin};
 pub use layer::{KEYS, Layer, LogFormat, variable};
+pub use sqs::{Account, Credentials, Listen};
 pub use units::{Address, Count, Size, Span, UnitError};
 
 use crate::types::{Millis, limits};
@@ -28,6 +30,9 @@ pub const GRPC_LISTEN_DEFAULT: SocketAddr =
 /// With less than so many segments' size there is no room for a queue that is drained: one segment
 /// is in use, two are prepared, as much is held back, and outputs and checkpoints are made.
 const SEGMENTS_MIN: u64 = 8;
+/// Where the SQS-compatible endpoint listens unless told.
+pub const SQS_LISTEN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9324);
 /// What is logged unless told.
 pub const LOG_DEFAULT: &str = "info";
 
@@ -40,6 +45,14 @@ pub struct Config {
     pub data_bytes_max: Option<u64>,
     /// Where the gRPC API listens.
     pub grpc_listen: SocketAddr,
+    /// Where the SQS-compatible endpoint listens; nowhere if it is off.
+    pub sqs_listen: Option<SocketAddr>,
+    /// The account number in the URLs and ARNs of queues.
+    pub sqs_account: Account,
+    /// Who may sign SQS requests; everybody if there is none.
+    pub sqs_credentials: Credentials,
+    /// Connections to the SQS-compatible endpoint at once.
+    pub sqs_connections_max: u64,
     /// Certificate and key, if the API is to speak TLS.
     pub tls: Option<Tls>,
     /// Size of one segment of the log, in bytes.
@@ -125,6 +138,10 @@ impl Config {
             data_bytes_max,
             data_dir: all.data_dir.unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
             grpc_listen: all.grpc_listen.map_or(GRPC_LISTEN_DEFAULT, |address| address.0),
+            sqs_listen: all.sqs_listen.map_or(Some(SQS_LISTEN_DEFAULT), |listen| listen.0),
+            sqs_account: all.sqs_account.unwrap_or_default(),
+            sqs_credentials: all.sqs_credentials.unwrap_or_default(),
+            sqs_connections_max: count(all.sqs_connections_max, 20_000),
             tls,
             segment_bytes,
             checkpoint_bytes: bytes(all.checkpoint_bytes, 256 * mebi),

@@ -44,6 +44,14 @@ fn nothing_at_all_gives_the_defaults() {
             data_dir: "./ledgerq-data",
             data_bytes_max: None,
             grpc_listen: 127.0.0.1:7420,
+            sqs_listen: Some(
+                127.0.0.1:9324,
+            ),
+            sqs_account: Account(
+                "000000000000",
+            ),
+            sqs_credentials: [],
+            sqs_connections_max: 20000,
             tls: None,
             segment_bytes: 134217728,
             checkpoint_bytes: 268435456,

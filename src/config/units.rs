@@ -44,6 +44,15 @@ pub enum UnitError {
     /// Not an address and a port.
     #[error("{0:?} is not an address and a port; write it like 127.0.0.1:7420 or [::]:7420")]
     Address(String),
+    /// Neither an address and a port nor the word that there is none.
+    #[error("{0:?} is not an address and a port, nor off; write it like 127.0.0.1:9324")]
+    Listen(String),
+    /// Not an account number.
+    #[error("{0:?} is not an account number; it has 12 digits, like 000000000000")]
+    Account(String),
+    /// Not pairs of keys. They are secrets, so they are not quoted.
+    #[error("the pair of keys number {0} is none; write them like ID:SECRET,ID:SECRET")]
+    Credentials(usize),
 }
 
 impl FromStr for Size {
@@ -110,7 +119,7 @@ impl fmt::Display for Count {
 }
 
 /// Reads a TOML number or string; a number means what the same digits mean in a string.
-struct NumberOrText<T>(PhantomData<T>);
+pub(super) struct NumberOrText<T>(pub(super) PhantomData<T>);
 
 impl<T: FromStr<Err = UnitError>> de::Visitor<'_> for NumberOrText<T> {
     type Value = T;

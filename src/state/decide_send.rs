@@ -40,7 +40,7 @@ impl State {
         }
         let (bytes, bytes_max) = (entry.payload.size, queue.settings.message_bytes_max);
         let size = match u32::try_from(bytes) {
-            Ok(size) if bytes <= bytes_max => size,
+            Ok(size) if bytes <= bytes_max || entry.of_any_size => size,
             _ => return Err(Rejection::MessageTooLarge { queue: name.clone(), bytes, bytes_max }),
         };
         let ready_at = self.ready_at(queue, entry)?;

@@ -181,6 +181,8 @@ pub struct SendEntry {
     pub group: Option<GroupId>,
     /// By what its duplicates are known.
     pub deduplication: Option<Deduplication>,
+    /// Whether it may be larger than its queue allows, as in a batch of Amazon SQS.
+    pub of_any_size: bool,
 }
 
 /// A delay, by its length or by its end.

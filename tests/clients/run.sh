@@ -2,7 +2,7 @@
 # Tests a broker through clients in other languages: run.sh BINARY
 #
 # Starts the binary on a directory of its own and a free port, waits until it serves, and runs the
-# clients of python/ and node/ against it. A language that is not installed is skipped, and said so.
+# clients of python/, node/ and sqs/ against it. A language that is not installed is skipped, and said so.
 set -euo pipefail
 
 [ $# -eq 1 ] || { echo "usage: $0 BINARY" >&2; exit 2; }
@@ -20,6 +20,7 @@ finish() {
 trap finish EXIT
 
 LEDGERQ_LOG=info "$binary" serve --data-dir "$scratch/data" --grpc-listen 127.0.0.1:0 \
+    --sqs-listen 127.0.0.1:0 \
     --segment-bytes 32MiB --log-format json 2>"$scratch/log" &
 broker=$!
 
@@ -34,6 +35,7 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 "$binary" --server "http://$address" queue list >/dev/null
+sqs_address=$(sed -n 's/.*"message":"listening for SQS","address":"\([^"]*\)".*/\1/p' "$scratch/log")
 export LEDGERQ_SERVER=$address
 
 failed=0
@@ -51,6 +53,7 @@ client() {
 }
 client python python3
 client node npm
+LEDGERQ_SQS=http://$sqs_address LEDGERQ_BINARY=$binary client sqs python3
 
 kill -TERM "$broker"
 code=0

@@ -25,7 +25,7 @@ cd "$scratch"
 
 start() {
     : >log
-    "$binary" serve --data-dir data --grpc-listen 127.0.0.1:0 --segment-bytes 32MiB --log info \
+    "$binary" serve --data-dir data --grpc-listen 127.0.0.1:0 --sqs-listen off --segment-bytes 32MiB --log info \
         --log-format json 2>log &
     broker=$!
     local address=

@@ -14,7 +14,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 seconds=${1:-8}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- checkpoint codec footer frame proto receipt segment
+[ $# -gt 0 ] || set -- checkpoint codec footer frame proto receipt segment sqs_json sqs_query
 host=$(rustc -vV | sed -n 's/^host: //p')
 out=target/fuzz
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"

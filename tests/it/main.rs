@@ -55,6 +55,8 @@ mod scrub;
 mod simulation;
 /// What the soak judges by.
 mod soak;
+/// The SQS-compatible endpoint on the wire, in both of its protocols.
+mod sqs;
 /// A data directory that was in use.
 mod used;
 /// Who is served when time leaps.

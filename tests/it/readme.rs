@@ -80,7 +80,15 @@ struct Served {
 impl Served {
     fn start(directory: &Path) -> Self {
         let mut process = Command::new(PROGRAM)
-            .args(["serve", "--grpc-listen", "127.0.0.1:0", "--segment-bytes", "64KiB"])
+            .args([
+                "serve",
+                "--grpc-listen",
+                "127.0.0.1:0",
+                "--sqs-listen",
+                "off",
+                "--segment-bytes",
+                "64KiB",
+            ])
             .env_clear()
             .current_dir(directory)
             .stderr(Stdio::piped())

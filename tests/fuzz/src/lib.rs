@@ -14,3 +14,4 @@ pub mod memory;
 pub mod proto;
 pub mod receipt;
 pub mod segment;
+pub mod sqs;

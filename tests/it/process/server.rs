@@ -67,6 +67,8 @@ impl Serve {
     pub(super) fn plain(data_dir: &Path) -> Self {
         let mut command = program::command();
         command.args(["serve", "--data-dir"]).arg(data_dir);
+        // The usual port is for one broker at a time.
+        command.env("LEDGERQ_SQS_LISTEN", "127.0.0.1:0");
         Self { command, settings: Vec::new() }
     }
 

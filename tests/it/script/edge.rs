@@ -292,6 +292,7 @@ fn entry(queue: &QueueName, given: &Entry) -> Result<SendEntry, Rejection> {
         priority: given.priority,
         group: envelope.group,
         deduplication,
+        of_any_size: false,
     })
 }
 

@@ -47,6 +47,7 @@ mod parse;
 mod run;
 mod server;
 mod show;
+mod sqs;
 mod state;
 
 use expect_test::Expect;
@@ -58,6 +59,7 @@ use self::{
     grpc::GrpcDriver,
     parse::Line,
     run::{Story, run},
+    sqs::SqsDriver,
     state::StateDriver,
 };
 
@@ -130,6 +132,9 @@ fn tell_server(setup: Setup, lines: &[Line], transcript: &str) {
     let story = run(&mut GrpcDriver::new(setup), &in_steps, &first.beside);
     assert_eq!(story.transcript, transcript, "the server tells another story");
     assert_eq!(story.beside, first.beside, "the server does something else beside its story");
+    let story = run(&mut SqsDriver::new(setup), &in_steps, &first.beside);
+    assert_eq!(story.transcript, transcript, "the SQS endpoint tells another story");
+    assert_eq!(story.beside, first.beside, "it does something else beside its story");
 }
 
 /// The script with a restart after every line. It is for scripts whose story has no restart in it:

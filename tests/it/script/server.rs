@@ -1,6 +1,7 @@
 //! A whole broker with its threads behind a real server on port 0, at a told time.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -30,7 +31,10 @@ use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
 use tonic::transport::Channel;
 
 use super::Setup;
-use crate::broker::{ToldClock, small_settings};
+use crate::{
+    broker::{ToldClock, small_settings},
+    sqs::served::settings_of,
+};
 
 const LIMITS: Limits = Limits { requests_max: 100, polls_max: 100, bytes_max: 100 << 20 };
 /// Larger than any message that the corpus sends.
@@ -69,6 +73,9 @@ pub(super) struct Served {
     pub(super) queues: QueueServiceClient<Channel>,
     pub(super) messages: MessageServiceClient<Channel>,
     pub(super) moves: RedriveServiceClient<Channel>,
+    /// Where the SQS-compatible endpoint listens.
+    pub(super) sqs: SocketAddr,
+    sqs_end: oneshot::Sender<()>,
     broker: Broker,
     shutdown: oneshot::Sender<()>,
 }
@@ -113,23 +120,33 @@ impl Served {
             incoming_bytes_max: 64 << 20,
             test_clock: None,
         };
-        tokio::spawn(server::serve(listener, gate, settings, async {
+        tokio::spawn(server::serve(listener, gate.clone(), settings, async {
             let _ = stopped.await;
         }));
+        let (sqs, sqs_end) = Self::serve_sqs(gate.clone()).await;
         let channel = Channel::from_shared(format!("http://{address}")).expect("it is a URL");
         let channel = channel.connect().await.expect("the port is open");
         let queues = QueueServiceClient::new(channel.clone());
         let moves = RedriveServiceClient::new(channel.clone());
         let messages =
             MessageServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-        Self { queues, messages, moves, broker, shutdown }
+        Self { queues, messages, moves, sqs, sqs_end, broker, shutdown }
+    }
+
+    async fn serve_sqs(gate: Gate) -> (SocketAddr, oneshot::Sender<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let (end, ended) = oneshot::channel::<()>();
+        let settings = settings_of(address, Vec::new());
+        tokio::spawn(server::sqs::serve(listener, gate, settings, async { drop(ended.await) }));
+        (address, end)
     }
 
     /// Ends the server and its broker.
     pub(super) async fn stop(self) {
         let mut fate = self.broker.fate();
         self.broker.drain();
-        let _ = self.shutdown.send(());
+        let (_, _) = (self.shutdown.send(()), self.sqs_end.send(()));
         let ended = fate.wait_for(|fate| !matches!(fate, Fate::Serving)).await;
         assert!(matches!(ended.as_deref(), Ok(Fate::Drained)), "the broker drains");
     }

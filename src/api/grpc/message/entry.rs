@@ -48,7 +48,8 @@ pub(super) fn parse(
     let envelope =
         Envelope { attributes, group: group.clone(), deduplication_id, trace_header, sender: None };
     let payload = Handle::payload(&envelope, entry.body);
-    Ok(SendEntry { payload, delay, time_to_live, priority, group, deduplication })
+    let of_any_size = false;
+    Ok(SendEntry { payload, delay, time_to_live, priority, group, deduplication, of_any_size })
 }
 
 /// What a client is told of an accepted message.

@@ -65,6 +65,29 @@ impl GrpcDriver {
         }
     }
 
+    /// Where the SQS-compatible endpoint of the same server listens.
+    pub(super) fn sqs_address(&self) -> std::net::SocketAddr {
+        self.served().sqs
+    }
+
+    /// A poll on a thread of its own.
+    pub(super) fn poll_by(&mut self, label: &str, poll: impl FnOnce() -> Outcome + Send + 'static) {
+        self.poll_of(label, |runtime| runtime.spawn_blocking(poll));
+    }
+
+    fn poll_of(&mut self, label: &str, start: impl FnOnce(&Runtime) -> JoinHandle<Outcome>) {
+        // Whatever the owner had to do before is done once it has answered this.
+        self.wake();
+        let before = self.clock.reads();
+        let task = start(&self.runtime);
+        // The owner reads the clock when it takes the event in, when it then looks what to do, and
+        // before it waits; one more read may belong to what was before.
+        while self.clock.reads() < before + 3 && !task.is_finished() {
+            std::thread::yield_now();
+        }
+        self.polls.push((label.to_owned(), task));
+    }
+
     /// Anything that wakes the broker and changes nothing.
     fn wake(&self) {
         let call = Call::List { prefix: String::new(), after: None, count_max: 1 };
@@ -83,18 +106,9 @@ impl Driver for GrpcDriver {
     }
 
     fn poll(&mut self, label: &str, receive: Receive) {
-        // Whatever the owner had to do before is done once it has answered this.
-        self.wake();
-        let before = self.clock.reads();
         let mut messages = self.served().messages.clone();
         let poll = async move { messages::receive(&mut messages, receive).await };
-        let task = self.runtime.spawn(poll);
-        // The owner reads the clock when it takes the event in, when it then looks what to do, and
-        // before it waits; one more read may belong to what was before.
-        while self.clock.reads() < before + 3 && !task.is_finished() {
-            std::thread::yield_now();
-        }
-        self.polls.push((label.to_owned(), task));
+        self.poll_of(label, |runtime| runtime.spawn(poll));
     }
 
     fn hang_up(&mut self, _label: &str) {

@@ -1,0 +1,180 @@
+//! What `SendMessage` costs over the SQS-compatible endpoint: JSON from 64 callers, each on a
+//! connection of its own, against an axum server that does nothing with the same body, in the same
+//! run and by turns.
+//!
+//! `cargo bench --bench sqs`. `LEDGERQ_BENCH_DIR` and `LEDGERQ_BENCH_SECONDS` are those of the
+//! other benches.
+
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures and tells")]
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{Router, routing::post};
+use bytes::Bytes;
+use ledgerq::{
+    api::{self, Gate},
+    broker::{Broker, mailbox::Limits, owner, scrub, start, upkeep},
+    clock::SystemClock,
+    disk::RealDisk,
+    entropy::SystemEntropy,
+    server, state,
+    types::{Millis, QueueName, SettingsPatch, limits},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const BODY_BYTES: usize = 1024;
+const CALLERS: usize = 64;
+const QUEUE: &str = "bench";
+const ROUNDS: usize = 3;
+/// As long as what the endpoint answers.
+const ANSWER: &str = "{\"MessageId\":\"00000000-0000-8000-8000-000000000000\",\"MD5OfMessageBody\":\
+                      \"5d41402abc4b2a76b9719d911017c592\"}";
+
+fn main() {
+    let runtime = Runtime::new().expect("a runtime can be made");
+    let directory = scratch();
+    let endpoint = runtime.block_on(serve_broker(&directory));
+    let nothing = runtime.block_on(serve_nothing());
+    println!("{:<28} {:>10} {:>10} {:>7}", "shape", "null/s", "ledgerq/s", "ratio");
+    for _ in 0..ROUNDS {
+        let null_rate = runtime.block_on(sends(nothing));
+        let rate = runtime.block_on(sends(endpoint));
+        let shape = format!("SQS SendMessage, {CALLERS} callers");
+        println!("{shape:<28} {null_rate:>10.0} {rate:>10.0} {:>7.2}", rate / null_rate);
+    }
+    // The threads of the broker end with the process; the scratch directory goes now.
+    drop(std::fs::remove_dir_all(&directory));
+    std::process::exit(0);
+}
+
+fn seconds() -> Duration {
+    let given = std::env::var("LEDGERQ_BENCH_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs_f64(given.unwrap_or(3.0))
+}
+
+fn scratch() -> PathBuf {
+    let base = std::env::var_os("LEDGERQ_BENCH_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let directory = base.join(format!("bench-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("the scratch directory can be made");
+    directory
+}
+
+async fn serve_broker(directory: &Path) -> SocketAddr {
+    let settings = start::Settings {
+        segment_bytes: ledgerq::log::SEGMENT_BYTES_DEFAULT,
+        tail_cache_bytes: 64 << 20,
+        state: state::Settings {
+            in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
+            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+        },
+        pool_count_max: 2,
+        owner: owner::Settings {
+            idle_sync_after: Millis::new(20),
+            upkeep: upkeep::Settings::default(),
+            scrub: scrub::Settings::OFF,
+        },
+        accept_clock: false,
+    };
+    let disk = Arc::new(RealDisk::new(directory.join("data")).expect("a directory can be made"));
+    let (clock, entropy) = (Arc::new(SystemClock), Box::new(SystemEntropy::new()));
+    let started = start(settings, disk, clock, entropy, &mut |_| {}).expect("it starts");
+    let limits = Limits { requests_max: 10_000, polls_max: 10_000, bytes_max: 256 << 20 };
+    let broker = Broker::run(started, limits).expect("threads can be made");
+    let queue = QueueName::parse(QUEUE).expect("a good name");
+    broker.handle().create_queue(queue, SettingsPatch::default()).await.expect("a new queue");
+    let gate = Gate::new();
+    gate.open(broker.handle().clone());
+    let (listener, address) = listen().await;
+    let endpoint = api::sqs::Settings {
+        account: "000000000000".into(),
+        keys: Vec::new(),
+        incoming_bytes_max: 256 << 20,
+        is_tls: false,
+        host: address.to_string(),
+    };
+    let drain_max = Duration::from_secs(1);
+    let settings = server::sqs::Settings { endpoint, tls: None, connections_max: 1000, drain_max };
+    tokio::spawn(async move {
+        let _broker = broker;
+        server::sqs::serve(listener, gate, settings, std::future::pending()).await
+    });
+    address
+}
+
+/// Takes each body in and answers the same.
+async fn serve_nothing() -> SocketAddr {
+    let (listener, address) = listen().await;
+    let answer = |body: Bytes| async move {
+        assert!(body.len() > BODY_BYTES, "the body is there");
+        ([("content-type", "application/x-amz-json-1.0")], ANSWER)
+    };
+    let router = Router::new().route("/", post(answer));
+    tokio::spawn(async { axum::serve(listener, router).await });
+    address
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    (listener, address)
+}
+
+/// How many messages a second are sent and answered.
+async fn sends(to: SocketAddr) -> f64 {
+    let url = format!("http://{to}/000000000000/{QUEUE}");
+    let body = serde_json::json!({"QueueUrl": url, "MessageBody": "x".repeat(BODY_BYTES)});
+    let body = body.to_string();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {to}\r\nContent-Type: application/x-amz-json-1.0\r\n\
+         X-Amz-Target: AmazonSQS.SendMessage\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (request, count) = (Arc::new(request), Arc::new(AtomicU64::new(0)));
+    let started_at = Instant::now();
+    let callers = (0..CALLERS).map(|_| {
+        let (request, count) = (request.clone(), count.clone());
+        tokio::spawn(async move {
+            let mut stream = TcpStream::connect(to).await.expect("the port is open");
+            stream.set_nodelay(true).expect("it can be set");
+            while started_at.elapsed() < seconds() {
+                call(&mut stream, request.as_bytes()).await;
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("it does not panic");
+    }
+    let count = u32::try_from(count.load(Ordering::Relaxed)).expect("a few seconds of them");
+    f64::from(count) / started_at.elapsed().as_secs_f64()
+}
+
+/// One request and its answer, which is small.
+async fn call(stream: &mut TcpStream, request: &[u8]) {
+    stream.write_all(request).await.expect("it is taken");
+    let (mut answer, mut length) = ([0; 4096], 0);
+    loop {
+        length += stream.read(&mut answer[length..]).await.expect("it is answered");
+        let text = std::str::from_utf8(&answer[..length]).expect("it is UTF-8");
+        if text.ends_with('}') {
+            assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+            return;
+        }
+        assert!(length > 0 && length < answer.len(), "the answer ends: {text}");
+    }
+}

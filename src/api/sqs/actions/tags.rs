@@ -1,0 +1,73 @@
+//! Tags: put, taken away, listed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    api::sqs::{
+        error::Fault,
+        refusal::fault,
+        request::{Answer, Call},
+    },
+    types::SettingsPatch,
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Tag {
+    queue_url: Option<String>,
+    tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Untag {
+    queue_url: Option<String>,
+    tag_keys: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct List {
+    queue_url: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+}
+
+pub(super) async fn tag(call: &Call, given: Tag) -> Result<Answer, Fault> {
+    let added = given.tags.ok_or_else(|| Fault::missing("Tags"))?;
+    edit(call, given.queue_url.as_deref(), |tags| tags.extend(added)).await
+}
+
+pub(super) async fn untag(call: &Call, given: Untag) -> Result<Answer, Fault> {
+    let removed = given.tag_keys.ok_or_else(|| Fault::missing("TagKeys"))?;
+    edit(call, given.queue_url.as_deref(), |tags| tags.retain(|key, _| !removed.contains(key)))
+        .await
+}
+
+pub(super) async fn list(call: &Call, given: List) -> Result<Answer, Fault> {
+    let queue = call.queue(given.queue_url.as_deref())?;
+    let view = call.broker.get_queue(queue).await.map_err(fault)?;
+    Ok(call.done(&Listed { tags: view.settings.tags }))
+}
+
+async fn edit(
+    call: &Call,
+    url: Option<&str>,
+    change: impl FnOnce(&mut BTreeMap<String, String>),
+) -> Result<Answer, Fault> {
+    let queue = call.queue(url)?;
+    let _alone = call.edits.lock().await;
+    let view = call.broker.get_queue(queue.clone()).await.map_err(fault)?;
+    let mut tags = view.settings.tags;
+    change(&mut tags);
+    let patch = SettingsPatch { tags: Some(tags), ..SettingsPatch::default() };
+    call.broker.update_queue(queue, patch).await.map_err(fault)?;
+    Ok(Answer::nothing())
+}

@@ -1,0 +1,255 @@
+//! One request from its first header to its answer.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{Router, body::Body, extract::State};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use tokio::sync::Mutex;
+
+use super::{
+    actions::Action,
+    error::{Fault, Kind},
+    intake::{Intake, Taken},
+    outgoing::Outgoing,
+    query,
+    request::{Answer, Answered, Call, Parameters, Protocol},
+    sigv4::{self, KeyPair, Keys},
+    urls::{self, Place},
+    xml,
+};
+use crate::{
+    api::Gate,
+    clock::{Clock, SystemClock},
+    types::quoted,
+};
+
+/// What the endpoint is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The account number in URLs and ARNs.
+    pub account: String,
+    /// The pairs of keys that may sign requests; if there are none, signatures are not looked at.
+    pub keys: Vec<KeyPair>,
+    /// Bytes that are kept of requests that are coming in, over all connections.
+    pub incoming_bytes_max: u64,
+    /// Whether clients speak TLS, which the URLs of queues say.
+    pub is_tls: bool,
+    /// The host and port in URLs of a client that sends no Host header.
+    pub host: String,
+}
+
+/// What a header of the JSON protocol names its action with.
+const TARGET: &str = "x-amz-target";
+const TARGET_PREFIX: &str = "AmazonSQS.";
+const JSON_TYPE: &str = "application/x-amz-json-1.0";
+const XML_TYPE: &str = "text/xml;charset=utf-8";
+const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+/// The region of a client that names none.
+const REGION_DEFAULT: &str = "us-east-1";
+
+struct Endpoint {
+    gate: Gate,
+    settings: Settings,
+    keys: Keys,
+    intake: Intake,
+    edits: Arc<Mutex<()>>,
+    ids: RequestIds,
+}
+
+/// Answers requests that `gate` lets through, at every path.
+pub fn routes(gate: &Gate, settings: Settings) -> Router {
+    let endpoint = Endpoint {
+        gate: gate.clone(),
+        keys: Keys::new(settings.keys.clone()),
+        intake: Intake::new(settings.incoming_bytes_max),
+        edits: Arc::default(),
+        ids: RequestIds::new(),
+        settings,
+    };
+    Router::new().fallback(serve).with_state(Arc::new(endpoint))
+}
+
+async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let protocol = protocol(&head.headers);
+    let id = endpoint.ids.next();
+    match endpoint.answer(protocol, &head, body).await {
+        Ok((action, answer)) => answered(protocol, action, answer, &id),
+        Err(fault) => refused(protocol, &fault, &id),
+    }
+}
+
+impl Endpoint {
+    async fn answer(
+        &self,
+        protocol: Protocol,
+        head: &Parts,
+        body: Body,
+    ) -> Result<(Action, Answer), Fault> {
+        if head.method != Method::POST && head.method != Method::GET {
+            let message = format!("The method {} is not allowed, only GET and POST.", head.method);
+            return Err(Fault::new(Kind::MalformedQuery, message));
+        }
+        let taken = self.intake.take(&head.headers, body).await?;
+        let sender = self.verify(head, &taken)?;
+        let (action, parameters) = match protocol {
+            Protocol::Json => json(&head.headers, &taken)?,
+            Protocol::Query => form(head, &taken)?,
+        };
+        let call = Call {
+            broker: self.gate.broker()?,
+            protocol,
+            place: self.place(head),
+            path_queue: urls::queue_of_path(head.uri.path()).map(str::to_owned),
+            sender,
+            edits: self.edits.clone(),
+        };
+        // A receive may wait for long, and needs none of it.
+        drop(taken);
+        let answer = action.answer(&call, parameters).await?;
+        Ok((action, answer))
+    }
+
+    /// Who signed the request, if anybody has to.
+    fn verify(&self, head: &Parts, taken: &Taken) -> Result<Option<String>, Fault> {
+        if self.keys.is_empty() {
+            return Ok(None);
+        }
+        let now = SystemClock.wall();
+        self.keys.verify(head, &taken.bytes, now).map(Some)
+    }
+
+    fn place(&self, head: &Parts) -> Place {
+        let Settings { is_tls, host, account, .. } = &self.settings;
+        Place {
+            base: urls::base(&head.headers, &head.uri, *is_tls, host),
+            region: sigv4::region(head).unwrap_or_else(|| REGION_DEFAULT.to_owned()),
+            account: account.clone(),
+        }
+    }
+}
+
+/// How the client speaks: in JSON if it says so by type or by target.
+fn protocol(headers: &HeaderMap) -> Protocol {
+    let is_json = content_type(headers).is_some_and(|given| {
+        given.starts_with("application/x-amz-json") || given.starts_with("application/json")
+    });
+    if is_json || headers.contains_key(TARGET) { Protocol::Json } else { Protocol::Query }
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE).and_then(|given| given.to_str().ok())
+}
+
+fn json(headers: &HeaderMap, taken: &Taken) -> Result<(Action, Parameters), Fault> {
+    let target = headers.get(TARGET).ok_or_else(|| {
+        Fault::new(Kind::MissingAction, "The request has no header X-Amz-Target.")
+    })?;
+    let target = target.to_str().unwrap_or_default();
+    if headers.get_all(TARGET).iter().count() > 1 {
+        let message = "The request has more than one header X-Amz-Target.";
+        return Err(Fault::new(Kind::Serialization, message));
+    }
+    let unknown = || {
+        let message = format!("The operation {} is not known.", quoted(target));
+        Fault::new(Kind::UnknownOperation, message)
+    };
+    let action = target.strip_prefix(TARGET_PREFIX).ok_or_else(unknown)?;
+    let given = content_type(headers).unwrap_or(JSON_TYPE);
+    if !given.starts_with("application/") || !given.contains("json") {
+        let message = format!("The content type is {}, not {JSON_TYPE}.", quoted(given));
+        return Err(Fault::new(Kind::Serialization, message));
+    }
+    Ok((Action::parse(action)?, Parameters::Json(taken.bytes.clone())))
+}
+
+fn form(head: &Parts, taken: &Taken) -> Result<(Action, Parameters), Fault> {
+    let mut parameters = query::Parameters::new();
+    query::read(head.uri.query().unwrap_or_default().as_bytes(), &mut parameters)?;
+    let given = content_type(&head.headers).unwrap_or(FORM_TYPE);
+    if !taken.bytes.is_empty() && !given.starts_with(FORM_TYPE) {
+        let message = format!("The content type is {}, not {FORM_TYPE}.", quoted(given));
+        return Err(Fault::new(Kind::MalformedQuery, message));
+    }
+    query::read(&taken.bytes, &mut parameters)?;
+    let action = parameters.get("Action").ok_or_else(|| {
+        Fault::new(Kind::MissingAction, "The request must contain the parameter Action.")
+    })?;
+    Ok((Action::parse(action)?, Parameters::Query(query::tree(&parameters)?)))
+}
+
+fn answered(protocol: Protocol, action: Action, answer: Answer, id: &str) -> Response<Body> {
+    let bytes = match answer.result {
+        Answered::Json(bytes) => bytes,
+        Answered::Tree(tree) => xml::answer(action.name(), Some(&tree), id),
+        Answered::Nothing => match protocol {
+            Protocol::Json => Vec::new(),
+            Protocol::Query => xml::answer(action.name(), None, id),
+        },
+    };
+    respond(protocol, StatusCode::OK, Outgoing::new(bytes, answer.delivery), id)
+}
+
+fn refused(protocol: Protocol, fault: &Fault, id: &str) -> Response<Body> {
+    let bytes = match protocol {
+        Protocol::Json => {
+            let said = serde_json::json!({
+                "__type": fault.kind.json_type(),
+                "message": fault.message,
+            });
+            said.to_string().into_bytes()
+        }
+        Protocol::Query => xml::fault(fault, id),
+    };
+    let mut response = respond(protocol, fault.kind.status(), Outgoing::new(bytes, None), id);
+    if protocol == Protocol::Json {
+        // Clients take the error's code from here, as it was before there was JSON.
+        let side = if fault.kind.is_senders() { "Sender" } else { "Receiver" };
+        let code = HeaderValue::from_str(&format!("{};{side}", fault.kind.code()));
+        response.headers_mut().extend(code.ok().map(|code| (QUERY_ERROR, code)));
+    }
+    response
+}
+
+const QUERY_ERROR: http::HeaderName = http::HeaderName::from_static("x-amzn-query-error");
+const REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-amzn-requestid");
+
+fn respond(protocol: Protocol, status: StatusCode, body: Outgoing, id: &str) -> Response<Body> {
+    let mut response = Response::new(Body::new(body));
+    *response.status_mut() = status;
+    let content_type = match protocol {
+        Protocol::Json => JSON_TYPE,
+        Protocol::Query => XML_TYPE,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.extend(HeaderValue::from_str(id).ok().map(|id| (REQUEST_ID, id)));
+    response
+}
+
+/// Ids of requests, different from one another and from those of another start.
+struct RequestIds {
+    seed: RandomState,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    fn new() -> Self {
+        Self { seed: RandomState::new(), count: AtomicU64::new(0) }
+    }
+
+    /// In the form of a UUID.
+    fn next(&self) -> String {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let (high, low) = (self.seed.hash_one((count, 0)), self.seed.hash_one((count, 1)));
+        let hex = format!("{high:016x}{low:016x}");
+        let part = |from: usize, to: usize| &hex[from..to];
+        format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+    }
+}

@@ -1,0 +1,27 @@
+//! The SQS-compatible endpoint: HTTP in the two protocols of Amazon SQS, over a broker's handle.
+//!
+//! Read in this order: `endpoint` takes a request in and sends its answer; `query` and `xml` are
+//! the old protocol's way in and out, `request` is what both protocols come to; `actions` has what
+//! can be asked; `error` and `refusal` are what a client is told instead; `sigv4` verifies who
+//! asks; `urls` and `md5` do what their names say.
+//!
+//! **Invariant**: no rule of queues is here. What differs from the native API is how a request is
+//! written and how a refusal is told.
+
+mod actions;
+mod endpoint;
+mod error;
+mod intake;
+mod limits;
+mod md5;
+mod outgoing;
+mod query;
+mod refusal;
+mod request;
+mod sigv4;
+mod urls;
+mod xml;
+
+pub use endpoint::{Settings, routes};
+pub use limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+pub use sigv4::KeyPair;

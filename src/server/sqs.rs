@@ -1,0 +1,160 @@
+//! The listener of the SQS-compatible endpoint: HTTP/1.1 connections, each with limits and times of
+//! its own.
+//!
+//! A client that says nothing, or nothing more, is let go after a time, and the connections at once
+//! have a limit: who comes beyond it waits in the system's queue until one ends.
+
+use std::{io, sync::Arc, time::Duration};
+
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+use super::Drained;
+use crate::api::{self, Gate, sqs};
+
+/// How long a client may take to send the head of a request, and how long a connection is kept that
+/// is not used.
+const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a client may leave bytes of an answer without taking them, or be out of reach.
+const SILENCE_MS_MAX: u32 = 60_000;
+/// How long to wait after a connection could not be accepted, as when files run out.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// How the endpoint is served.
+#[derive(Clone)]
+pub struct Settings {
+    /// What the endpoint itself is told.
+    pub endpoint: sqs::Settings,
+    /// What the server shows of itself, if it is to speak TLS.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// How long requests under way may take to end once the shutdown begins.
+    pub drain_max: Duration,
+}
+
+/// Why a certificate and its key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// One of them is no PEM.
+    #[error("the certificate or the key is no PEM")]
+    Pem(#[from] rustls::pki_types::pem::Error),
+    /// They do not go together.
+    #[error("the certificate and the key cannot be used")]
+    Refused(#[from] rustls::Error),
+}
+
+/// What a server shows of itself: a certificate chain and its key, in PEM.
+pub fn tls(cert: &[u8], key: &[u8]) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(cert).collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(key)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    Ok(Arc::new(config))
+}
+
+/// Serves the endpoint on `listener` until `shutdown` ends, then lets requests under way end.
+pub async fn serve(
+    listener: TcpListener,
+    gate: Gate,
+    settings: Settings,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Drained {
+    let Settings { endpoint, tls, connections_max, drain_max } = settings;
+    let router = api::sqs::routes(&gate, endpoint);
+    let acceptor = tls.map(TlsAcceptor::from);
+    let graceful = GracefulShutdown::new();
+    let free = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &free) => accepted,
+            () = &mut shutdown => break,
+        };
+        let Some((stream, place)) = accepted else { break };
+        let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            let _place = place;
+            match acceptor {
+                None => connection(stream, router, watcher).await,
+                Some(acceptor) => {
+                    let agreed =
+                        tokio::time::timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await;
+                    if let Ok(Ok(stream)) = agreed {
+                        connection(stream, router, watcher).await;
+                    }
+                }
+            }
+        });
+    }
+    drop(listener);
+    let drained = tokio::time::timeout(drain_max, graceful.shutdown()).await;
+    drained.map_or(Drained::TimedOut, |()| Drained::Complete)
+}
+
+/// The next connection and its place among those that there may be.
+async fn accept(
+    listener: &TcpListener,
+    free: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = free.clone().acquire_owned().await.ok()?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // An answer is one piece: nothing is gained by holding it back.
+                let _ = stream.set_nodelay(true);
+                let _ = set_tcp_user_timeout(&stream, SILENCE_MS_MAX);
+                return Some((stream, place));
+            }
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: axum::Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_headers(sqs::HEADERS_MAX)
+        .max_buf_size(sqs::HEAD_BYTES_MAX);
+    let service = TowerToHyperService::new(router);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(serving).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,81 @@
+//! FIFO queues, as they are told here.
+
+use serde_json::{Value, json};
+
+use super::{client::BOTH, served::Served};
+
+const NO_ID: &str = "400 InvalidParameterValue: The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
+
+#[test]
+fn a_message_needs_a_group_and_something_to_know_duplicates_by() {
+    let served = Served::start();
+    let url = served.queue("jobs.fifo", json!({"FifoQueue": "true"}));
+    let send = |more: Value| {
+        let mut given = json!({"QueueUrl": url, "MessageBody": "x"});
+        given.as_object_mut().expect("an object").extend(more.as_object().expect("one").clone());
+        given
+    };
+    for protocol in BOTH {
+        let refused = |more| served.refused(protocol, "SendMessage", send(more));
+        assert_eq!(
+            refused(json!({"MessageDeduplicationId": "a"})),
+            "400 MissingParameter: The request must contain the parameter MessageGroupId."
+        );
+        assert_eq!(refused(json!({"MessageGroupId": "g"})), NO_ID);
+        assert_eq!(
+            refused(
+                json!({"MessageGroupId": "g", "MessageDeduplicationId": "a", "DelaySeconds": 2})
+            ),
+            "400 InvalidParameterValue: Value 2 for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type."
+        );
+        let batch = |entry: Value| {
+            served.refused(
+                protocol,
+                "SendMessageBatch",
+                json!({"QueueUrl": url, "Entries": [entry]}),
+            )
+        };
+        assert_eq!(
+            batch(json!({"Id": "1", "MessageBody": "x", "MessageDeduplicationId": "a"})),
+            "400 InvalidParameterValue: The request must contain the parameter MessageGroupId."
+        );
+        assert_eq!(batch(json!({"Id": "1", "MessageBody": "x", "MessageGroupId": "g"})), NO_ID);
+    }
+}
+
+#[test]
+fn a_duplicate_is_told_the_first_ones_id_and_number() {
+    let served = Served::start();
+    for (at, protocol) in BOTH.into_iter().enumerate() {
+        let name = format!("jobs{at}.fifo");
+        let url = served.queue(&name, json!({"FifoQueue": "true"}));
+        let message = json!({
+            "QueueUrl": url, "MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": "d",
+        });
+        let first = served.done(protocol, "SendMessage", message.clone());
+        let again = served.done(protocol, "SendMessage", message);
+        assert_eq!(first, again);
+        let number = first["SequenceNumber"].as_str().expect("a text");
+        assert!(number.len() == 20 && number.bytes().all(|b| b.is_ascii_digit()), "{number}");
+        let receive = json!({"QueueUrl": url, "MessageSystemAttributeNames": ["All"], "VisibilityTimeout": 30});
+        let told = served.done(protocol, "ReceiveMessage", receive.clone());
+        let [message] = told["Messages"].as_array().expect("a list").as_slice() else {
+            panic!("{told}");
+        };
+        let attributes = &message["Attributes"];
+        assert_eq!(attributes["SequenceNumber"], number);
+        assert_eq!(attributes["MessageGroupId"], "g");
+        assert_eq!(attributes["MessageDeduplicationId"], "d");
+        served.advance(31);
+        let handle = message["ReceiptHandle"].as_str().expect("a text");
+        let delete = json!({"QueueUrl": url, "ReceiptHandle": handle});
+        assert_eq!(
+            served.refused(protocol, "DeleteMessage", delete),
+            format!(
+                "400 InvalidParameterValue: Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+            )
+        );
+        let again = served.done(protocol, "ReceiveMessage", receive);
+        assert_eq!(again["Messages"][0]["Attributes"]["SequenceNumber"], number);
+    }
+}
