@@ -19,9 +19,11 @@ const LOOKS_MAX: u32 = 1000;
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Settings that keep a start quick and files many.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 14] = [
     "--grpc-listen",
     "127.0.0.1:0",
+    "--sqs-listen",
+    "off",
     "--segment-bytes",
     "256KiB",
     "--checkpoint-bytes",
