@@ -100,3 +100,38 @@ impl Checked {
         self.file.lsn.next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        log::SegmentId,
+        types::{Lineage, OutputId, Timestamp},
+    };
+
+    /// A backup up to LSN 7 that lists these files.
+    fn backup(files: &[FileId]) -> BackupFile {
+        let listed = |id: &FileId| ListedCopy { path: id.path(), bytes: 4096 };
+        BackupFile {
+            lineage: Lineage([1; 16]),
+            lsn: Lsn::new(7),
+            checkpoint_lsn: Lsn::new(3),
+            at: Timestamp::ZERO,
+            files: files.iter().map(listed).collect(),
+        }
+    }
+
+    #[test]
+    fn the_last_record_of_a_backup_is_the_one_that_proves_the_others() {
+        let checked = Checked { file: backup(&[]), damaged_count: 0 };
+        assert_eq!(checked.last_lsn(), Lsn::new(8));
+    }
+
+    #[test]
+    fn the_end_of_a_backup_is_looked_for_in_its_last_segment() {
+        let segment = |id: u64| FileId::Segment(SegmentId::new(id));
+        let output = FileId::Output(OutputId::new(9));
+        assert_eq!(last_segment(&backup(&[segment(3), segment(2), output])), segment(3).path());
+        assert_eq!(last_segment(&backup(&[output])), "");
+    }
+}
