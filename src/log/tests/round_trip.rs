@@ -109,11 +109,14 @@ fn segments_of_several_sizes_are_replayed_one_behind_the_other() {
     let mut log = new_log();
     let mut written = Vec::new();
     let disk = log.disk.clone();
-    for (now, size) in [(1, 1), (2, 3), (3, 2), (4, 2)] {
-        let frame = draft(now, &[&text(5000)]);
-        written.push(Content::of(&frame, log.writer.next_lsn()));
-        log.append(frame).expect("nothing fails");
-        let settings = Settings { segment_bytes: size * SEGMENT_BYTES_MIN, ..settings() };
+    for (size, size_next) in [(1, 3), (3, 2), (2, 1)] {
+        // As many as fill most of one: the largest holds more than the smallest has room for.
+        for now in 0..size * 4 {
+            let frame = draft(now, &[&text(14_000)]);
+            written.push(Content::of(&frame, log.writer.next_lsn()));
+            log.append(frame).expect("nothing fails");
+        }
+        let settings = Settings { segment_bytes: size_next * SEGMENT_BYTES_MIN, ..settings() };
         let started = start_with(&disk, &settings).expect("whole");
         assert_eq!(started.frames, written);
         log = started.log;
