@@ -255,8 +255,8 @@ fn a_frame_is_torn_where_only_the_begin_of_its_zero_sector_list_was_lost() {
     let sectors = |rest: usize| (list(rest).0 / SECTOR_BYTES, list(rest).1 / SECTOR_BYTES);
     let rest = (0..512).step_by(8).find(|rest| sectors(*rest).0 < sectors(*rest).1);
     let rest = rest.expect("somewhere it does");
-    let lost = sectors(rest).0;
-    let (disk, place) = tear(log_with_a_tick(), frame(rest), |sector| sector != lost);
+    let (begin, _) = sectors(rest);
+    let (disk, place) = tear(log_with_a_tick(), frame(rest), |sector| sector != begin);
     let report = start(&disk).expect("torn, not damaged").report;
     assert_eq!(report.torn_tails.len(), 1);
     assert_eq!(report.torn_tails[0].offset, place.offset);

@@ -134,11 +134,11 @@ fn bodies(file: &Arc<NotingFile>, places: &[(u64, u32)]) -> Vec<BodyRef> {
 
 /// The bytes of those that were read, `None` for those that were not.
 fn read(bodies: &[BodyRef]) -> Vec<Option<&[u8]>> {
-    let read = |body| match body {
-        &BodyRef::Read(_, ref bytes) => Some(&bytes[..]),
+    let read = bodies.iter().map(|body| match body {
+        BodyRef::Read(_, bytes) => Some(&bytes[..]),
         BodyRef::Stored(_) | BodyRef::Cached(_) => None,
-    };
-    bodies.iter().map(read).collect()
+    });
+    read.collect()
 }
 
 #[test]
