@@ -206,3 +206,17 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_than_the_known_one_is_refused_with_its_place() {
+        let mut reader = Reader::new(&[0, 2, 3]);
+        reader.u8("a byte").expect("it is there");
+        reader.version(2, "a version").expect("it is known");
+        let refused = reader.version(2, "a version");
+        assert!(matches!(refused, Err(DecodeError::Unknown { offset: 2, value: 3, .. })));
+    }
+}

@@ -235,3 +235,50 @@ pub(super) fn frame_bytes_bound(content_bytes: u64) -> u64 {
     (content_bytes.next_multiple_of(ZERO_RANGE_BYTES as u64) + list + MARK_BYTES)
         .next_multiple_of(FRAME_HEADER_BYTES as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame of one record of 8 bytes.
+    fn header() -> FrameHeader {
+        FrameHeader {
+            version: FRAME_VERSION,
+            frame_bytes: 128,
+            zero_range_count: 0,
+            body_count: 0,
+            record_count: 1,
+            records_bytes: 8,
+            bodies_bytes: 0,
+            previous_crc: 0,
+            first_lsn: Lsn::new(1),
+            now: Timestamp::ZERO,
+            zeros_crc: 0,
+            records_crc: 0,
+            crc: 0,
+        }
+    }
+
+    #[test]
+    fn a_header_whose_numbers_contradict_each_other_is_not_consistent() {
+        assert!(header().is_consistent());
+        let longer = FrameHeader { frame_bytes: 192, ..header() };
+        let records_bytes = short(index(FRAME_BYTES_MAX));
+        let large = FrameHeader { records_bytes, ..header() };
+        let large = FrameHeader { frame_bytes: short(index(large.length())), ..large };
+        let empty = FrameHeader { record_count: 0, ..header() };
+        let before_the_first = FrameHeader { first_lsn: Lsn::new(0), ..header() };
+        let beyond_the_last = FrameHeader { first_lsn: Lsn::new(u64::MAX), ..header() };
+        for wrong in [longer, large, empty, before_the_first, beyond_the_last] {
+            assert!(!wrong.is_consistent(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_bound_of_a_frame_has_room_for_one_range_and_the_mark() {
+        // 111 and what makes it a multiple of 8, one range of 8 and the mark; with one more, the
+        // mark has no room before a multiple of 64.
+        let content_bytes = [64, 111, 112, 113, 120, 121];
+        assert_eq!(content_bytes.map(frame_bytes_bound), [128, 128, 128, 192, 192, 192]);
+    }
+}

@@ -47,3 +47,14 @@ pub(super) fn folded(salt: u64) -> u32 {
     let folded = (salt ^ (salt >> 32)) & u64::from(u32::MAX);
     u32::try_from(folded).expect("the upper half was cut off")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_of_a_salt_count_and_none_alone_decides() {
+        let salts = [0x0000_0001_0000_0000, 0x0000_0000_0000_0001, 0x0000_0003_0000_0001];
+        assert_eq!(salts.map(folded), [1, 1, 2]);
+    }
+}

@@ -147,3 +147,34 @@ pub struct RecoveryReport {
     /// LSN that the next record gets.
     pub next_lsn: Lsn,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Disk, SimDisk};
+
+    #[test]
+    fn segments_differ_by_what_a_start_found_of_them_and_not_by_their_open_files() {
+        let disk = SimDisk::new();
+        let file = |path: &str| disk.create(path).expect("there is space");
+        let one = SegmentInfo {
+            id: SegmentId::new(2),
+            file: file("one"),
+            bytes: 4096,
+            salt: 1,
+            first_lsn: Some(Lsn::new(3)),
+            last_lsn: Lsn::new(4),
+            standby: false,
+        };
+        assert_eq!(one, SegmentInfo { file: file("two"), ..one.clone() });
+        for other in [
+            SegmentInfo { id: SegmentId::new(3), ..one.clone() },
+            SegmentInfo { bytes: 8192, ..one.clone() },
+            SegmentInfo { first_lsn: None, ..one.clone() },
+            SegmentInfo { last_lsn: Lsn::new(5), ..one.clone() },
+            SegmentInfo { standby: true, ..one.clone() },
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+}

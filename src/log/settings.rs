@@ -104,3 +104,24 @@ impl fmt::Display for SegmentId {
         fmt::Display::fmt(&self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_a_multiple_of_a_page_within_its_limits() {
+        let is_fine = |segment_bytes: u64| {
+            let lineage = Lineage([1; 16]);
+            Settings { segment_bytes, lineage, standby_count: 1 }.check().is_ok()
+        };
+        for bytes in [SEGMENT_BYTES_MIN, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX] {
+            assert!(is_fine(bytes), "{bytes}");
+        }
+        let step = SEGMENT_BYTES_STEP;
+        let beyond = [SEGMENT_BYTES_MIN - step, SEGMENT_BYTES_MAX + step];
+        for bytes in beyond.into_iter().chain([SEGMENT_BYTES_MIN + step / 2, 0]) {
+            assert!(!is_fine(bytes), "{bytes}");
+        }
+    }
+}

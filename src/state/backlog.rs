@@ -156,4 +156,15 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_freed_block_takes_its_messages_and_their_count_with_it() {
+        let mut backlog = Backlog::default();
+        (1..=3000).for_each(|seq| backlog.push_back(waiting(seq)));
+        let mut gone = Vec::new();
+        while backlog.discard_block(&mut gone) {
+            assert_eq!(backlog.len() + gone.len() as u64, 3000);
+        }
+        assert!(gone.into_iter().map(Seq::get).eq(1..=3000));
+    }
 }

@@ -170,3 +170,25 @@ pub(super) fn bucket(
     let holds = is_first && ascends && was_sent && !was_purged;
     if holds { Ok(()) } else { Err(NotAnImage::Bucket { queue, first }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Lsn, TaskId, Timestamp};
+
+    #[test]
+    fn only_what_was_given_a_number_below_the_next_was_ever_there() {
+        let base = BaseImage {
+            applied_lsn: Lsn::new(1),
+            now: Timestamp::ZERO,
+            next_queue: QueueId::new(3),
+            next_seq: Seq::new(3),
+            next_task: TaskId::new(1),
+            retention_held: false,
+        };
+        let queues = [0, 1, 2, 3].map(|id| was_given(&base, QueueId::new(id)));
+        let messages = [0, 1, 2, 3].map(|seq| was_sent(&base, Seq::new(seq)));
+        let expected = [false, true, true, false];
+        assert_eq!((queues, messages), (expected, expected));
+    }
+}

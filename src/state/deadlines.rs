@@ -56,3 +56,20 @@ impl Deadlines {
         self.entries.pop_first()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_there_from_its_insertion_to_its_removal() {
+        let mut deadlines = Deadlines::default();
+        let (at, later) = (Timestamp::from_millis(5), Timestamp::from_millis(6));
+        let due = Due::Retention(QueueId::new(1));
+        assert!(!deadlines.contains(at, due));
+        deadlines.insert(at, due);
+        assert!(deadlines.contains(at, due) && !deadlines.contains(later, due));
+        deadlines.remove(at, due);
+        assert!(!deadlines.contains(at, due));
+    }
+}

@@ -221,4 +221,17 @@ mod tests {
         assert!(matches!(open(&disk, 2), Err(StoreError::SegmentsMissing)));
         assert!(!disk.paths().contains(&SegmentId::FIRST.path()), "and it is not made again");
     }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_or_cleared_is_not_taken_for_an_empty_one() {
+        let disk = SimDisk::new();
+        let identity = Identity::new([1; 16], [1; 16], [1; 32]);
+        assert!(has_segments(&disk).is_ok_and(|has| !has));
+        disk.set_faults(Faults::none().at(Counter::Reads, 1, Fault::Eio));
+        assert!(has_segments(&disk).is_err());
+        disk.set_faults(Faults::none().at(Counter::Changes, 1, Fault::Eio));
+        assert!(publish(&disk, &identity).is_err());
+        assert_eq!(disk.paths(), Vec::<String>::new());
+        assert!(publish(&disk, &identity).is_ok(), "that nothing is to be cleared is no error");
+    }
 }

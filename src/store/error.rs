@@ -141,3 +141,28 @@ impl StoreError {
         move |source| Self::Io { operation, path, source }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_missing_if_the_system_or_the_log_does_not_find_it() {
+        let io = |kind: io::ErrorKind| StoreError::io("open", "file")(kind.into());
+        let of_log = |kind: io::ErrorKind| {
+            let (operation, path, source) = ("open", "file".to_owned(), kind.into());
+            LogError::Io { operation, path, source }
+        };
+        let missing = LogError::Missing { path: "file".to_owned(), why: "it is".to_owned() };
+        for error in
+            [io(io::ErrorKind::NotFound), of_log(io::ErrorKind::NotFound).into(), missing.into()]
+        {
+            assert!(error.is_missing(), "{error}");
+        }
+        let other = StoreError::OtherFile { path: "file".to_owned() };
+        let denied = io::ErrorKind::PermissionDenied;
+        for error in [io(denied), of_log(denied).into(), other] {
+            assert!(!error.is_missing(), "{error}");
+        }
+    }
+}

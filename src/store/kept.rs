@@ -199,4 +199,17 @@ mod tests {
         assert!(kept.needs(segment(10), Lsn::new(0)), "a replay from segment 9 would miss it");
         assert!(!kept.needs(segment(8), Lsn::new(0)));
     }
+
+    #[test]
+    fn only_the_files_that_a_kept_checkpoint_has_ids_in_are_needed_for_them() {
+        let mut kept = Kept::default();
+        let mut older = checkpoint(100, &[]);
+        older.bucket_files.insert(Lsn::new(50));
+        kept.push(older);
+        kept.push(checkpoint(200, &[]));
+        assert!(kept.needs_buckets_of(Lsn::new(50)));
+        assert!(!kept.needs_buckets_of(Lsn::new(100)));
+        kept.push(checkpoint(300, &[]));
+        assert!(!kept.needs_buckets_of(Lsn::new(50)), "the older one counts no more");
+    }
 }

@@ -251,3 +251,37 @@ fn info(file: Arc<dyn crate::disk::File>, listed: &ListedFile) -> StoredInfo {
     info.generation = listed.generation;
     info
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        log::SegmentId,
+        store::tests::harness::{LINEAGE, disk, listed, write_output},
+        types::OutputId,
+    };
+
+    #[test]
+    fn only_a_segment_of_which_a_third_lives_is_held_by_ordinals() {
+        let disk: Arc<dyn Disk> = {
+            let disk = disk();
+            let messages = (1..=4).map(|seq| (seq, bytes::Bytes::from_static(b"text")));
+            write_output(&disk, 5, &[messages.collect()]);
+            Arc::new(disk)
+        };
+        let is_dense = |live: &[u64], segment: Option<SegmentId>| {
+            let id = FileId::Output(OutputId::new(5));
+            let mut stored = open_stored(&disk, id, LINEAGE, 7).expect("it is whole");
+            let listed = listed(stored.bytes, live);
+            stored.id = segment.map_or(id, FileId::Segment);
+            let mut loading = Loading::new(stored, &listed);
+            let messages = loading.open().expect("it can be read");
+            assert_eq!(messages.count(), 4);
+            loading.is_dense
+        };
+        let segment = Some(SegmentId::FIRST);
+        assert!(is_dense(&[1, 2], segment));
+        assert!(!is_dense(&[1], segment), "three places in four would be of no message");
+        assert!(!is_dense(&[1, 2, 3, 4], None), "an output has messages of many segments");
+    }
+}

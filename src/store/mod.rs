@@ -33,6 +33,8 @@ mod reserve;
 mod salvage;
 mod scrub;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::{collections::BTreeMap, sync::Arc};

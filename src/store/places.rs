@@ -300,3 +300,28 @@ impl RunSnapshot {
 fn index32(index: usize) -> u32 {
     u32::try_from(index).expect("a file holds far less than four billion messages")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::SegmentId;
+
+    #[test]
+    fn messages_that_follow_on_each_other_in_a_segment_are_one_run() {
+        let mut places = Places::default();
+        let file = FileId::Segment(SegmentId::FIRST);
+        let slot = Slot::new(4096, 10, 1);
+        for seq in [1, 2] {
+            places.extend(file, Seq::new(seq), [slot].into_iter());
+        }
+        places.push_dense(file, Seq::new(3), slot, false);
+        places.push_dense(file, Seq::new(4), slot, true);
+        assert_eq!(places.runs.len(), 1);
+        let live = [1, 2, 3, 4, 5].map(|seq| places.place(Seq::new(seq)).is_some());
+        assert_eq!(live, [true, true, false, true, false]);
+        places.push_dense(file, Seq::new(6), slot, true);
+        let other = FileId::Segment(SegmentId::new(2));
+        places.push_dense(other, Seq::new(7), slot, true);
+        assert_eq!(places.runs.len(), 3, "a gap and another file begin others");
+    }
+}

@@ -274,4 +274,12 @@ mod tests {
         let few = sources(&store, Worth::BehindOlder).expect("there are sixteen");
         assert_eq!(few, (1..=8).map(output).collect::<Vec<_>>(), "750 bytes of them");
     }
+
+    #[test]
+    fn what_gives_back_the_most_for_what_is_copied_comes_first_though_more_of_it_lives() {
+        let mut store = store();
+        add(&mut store, segment(1), (1000, 400), 1);
+        add(&mut store, segment(2), (4000, 500), 2);
+        assert_eq!(sources(&store, Worth::All), Some(vec![segment(2)]));
+    }
 }

@@ -278,4 +278,10 @@ mod tests {
         store.adopt([(manifest, 5000)].into_iter(), Vec::new());
         assert_eq!(store.reserve_bytes(), 1600 + 2 * 5000);
     }
+
+    #[test]
+    fn an_unlink_without_paths_is_empty() {
+        assert!(Unlink::default().is_empty());
+        assert!(!Unlink { paths: vec!["file".to_owned()] }.is_empty());
+    }
 }

@@ -9,11 +9,12 @@ use crate::{
         sim::{Random, keep_none},
     },
     log::{
-        Draft, FileId, Footer, FooterState, SegmentId, StoredFile,
+        Draft, FileId, Footer, FooterEntry, FooterState, SegmentId, StoredFile,
         footer::{encode_footer, footer_bytes, read_evidence, read_footer},
         le::{put, salted_crc},
         verify,
     },
+    types::Lsn,
 };
 
 /// A frame with a summary.
@@ -258,4 +259,25 @@ fn a_footer_of_version_1_is_evidence_alone() {
     let report = verify(&disk, None, None, &mut |_| Ok(()), &mut |_| {}).expect("it can be read");
     assert_eq!(report.segments[0].footer, FooterState::Valid);
     assert_eq!(report.findings, []);
+}
+
+#[test]
+fn a_footer_whose_bodies_begin_outside_of_their_frame_is_none() {
+    let read = |bodies_at: u32| {
+        let (first_lsn, offset, frame_bytes) = (Lsn::new(1), 4096, 128);
+        let (crc, body_count, summary_bytes) = (1, 0, 0);
+        let entry = FooterEntry {
+            first_lsn,
+            offset,
+            frame_bytes,
+            crc,
+            bodies_at,
+            body_count,
+            summary_bytes,
+        };
+        let entries = vec![entry];
+        let footer = Footer { entries, next_lsn: Lsn::new(2), ..Footer::default() };
+        read_footer(&[vec![0; 8192], encode_footer(&footer, 5)].concat(), 5)
+    };
+    assert_eq!([63, 64, 128, 129].map(|at| read(at).is_some()), [false, true, true, false]);
 }

@@ -1,6 +1,6 @@
 //! A log in small segments, what was put into it, and what a start finds again.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use bytes::Bytes;
 
@@ -71,11 +71,19 @@ pub(super) fn start_from(
     from: Option<Position>,
     needed: &[u64],
 ) -> Result<Started, LogError> {
+    let needed = needed.iter().copied().map(SegmentId::new).collect();
+    start_in(disk, Recovery::open(disk, &settings(), from, &needed)?)
+}
+
+/// Starts the log with other settings than before.
+pub(super) fn start_with(disk: &SimDisk, settings: &Settings) -> Result<Started, LogError> {
+    start_in(disk, Recovery::open(disk, settings, None, &BTreeSet::new())?)
+}
+
+fn start_in(disk: &SimDisk, recovery: Recovery) -> Result<Started, LogError> {
     let mut frames = Vec::new();
     // Another stream of salts for each start, as in life, and the same for the same disk.
     let mut salts = Random::new(disk.paths().len() as u64 ^ disk.operation_count() << 8);
-    let needed = needed.iter().copied().map(SegmentId::new).collect();
-    let recovery = Recovery::open(disk, &settings(), from, &needed)?;
     let mut sink = |frame: FrameView<'_>| {
         frames.push(Content::of_view(&frame));
         Ok(())

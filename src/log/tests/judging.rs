@@ -5,7 +5,10 @@ use super::harness::{
 };
 use crate::{
     disk::{SimDisk, sim::keep_none},
-    log::{SECTOR_BYTES, SegmentId},
+    log::{
+        SECTOR_BYTES, SegmentId,
+        frame::{FrameHeader, HeaderRead},
+    },
     types::Lsn,
 };
 
@@ -230,4 +233,31 @@ fn a_sector_behind_the_end_that_is_not_zero_and_no_frame_is_never_taken_for_one(
     flip(&disk, &segment(1), 30_000, 3);
     let started = start(&disk).expect("nothing is lost");
     assert_eq!((started.frames.len(), started.report.torn_tails.len()), (1, 1));
+}
+
+/// Where the list lies across two sectors, either may be lost alone; the mark is in the second.
+#[test]
+fn a_frame_is_torn_where_only_the_begin_of_its_zero_sector_list_was_lost() {
+    let sparse = [vec![b'x'; 512], vec![0; 1024]].concat().repeat(9);
+    let frame = |rest: usize| draft(2, &[&[&sparse[..], &text(rest)].concat()]);
+    let list = |rest: usize| {
+        let mut whole = log_with_a_tick();
+        let place = whole.append(frame(rest)).expect("nothing fails");
+        let bytes = whole.disk.file(&segment(1)).expect("it is durable");
+        let at = usize::try_from(place.offset).expect("small");
+        match FrameHeader::read(&bytes[at..], place.salt) {
+            HeaderRead::Whole(header) => {
+                (place.offset + header.zeros_at(), place.offset + header.zeros_end())
+            }
+            HeaderRead::Newer { .. } | HeaderRead::Not => panic!("the header is whole"),
+        }
+    };
+    let sectors = |rest: usize| (list(rest).0 / SECTOR_BYTES, list(rest).1 / SECTOR_BYTES);
+    let rest = (0..512).step_by(8).find(|rest| sectors(*rest).0 < sectors(*rest).1);
+    let rest = rest.expect("somewhere it does");
+    let (begin, _) = sectors(rest);
+    let (disk, place) = tear(log_with_a_tick(), frame(rest), |sector| sector != begin);
+    let report = start(&disk).expect("torn, not damaged").report;
+    assert_eq!(report.torn_tails.len(), 1);
+    assert_eq!(report.torn_tails[0].offset, place.offset);
 }

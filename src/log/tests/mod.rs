@@ -1,5 +1,6 @@
 //! The log on the simulated disk: every rule with its trace, every crash, every damaged bit.
 
+mod checking;
 mod crash;
 mod damage;
 mod files;
@@ -7,6 +8,7 @@ mod footers;
 mod format;
 mod frames;
 mod harness;
+mod inspecting;
 mod judging;
 mod marks;
 mod outputs;
@@ -14,6 +16,7 @@ mod positions;
 mod refusals;
 mod reuse;
 mod round_trip;
+mod salvaging;
 mod scanning;
 mod stored;
 mod without;

@@ -379,3 +379,24 @@ fn the_next_frame_begins_a_segment_when_it_is_told_to() {
     assert_eq!([append(&mut log), append(&mut log)], [4, 4]);
     assert_eq!(start(&log.disk).expect("whole").frames.len(), 8);
 }
+
+/// Neither the header nor the first frame says that the segment is in use; the frames behind the
+/// position do.
+#[test]
+fn a_segment_whose_begin_is_lost_still_ends_with_its_last_frame() {
+    let mut log = new_log();
+    let blank = log.disk.file(&segment(1)).expect("it is durable");
+    let place = log.append(draft(1, &[&text(100)])).expect("nothing fails");
+    log.append(draft(2, &[&text(100)])).expect("nothing fails");
+    let from = log.writer.position();
+    log.append(tick(3)).expect("nothing fails");
+    let disk = log.disk.crash(&mut keep_none());
+    for (offset, byte) in (0..place.offset).zip(blank) {
+        disk.corrupt(&segment(1), offset, |_| byte).expect("it is there");
+    }
+    flip(&disk, &segment(1), place.offset + 9, 0);
+    let started = start_from(&disk, from, &[]).expect("what is replayed is whole");
+    assert_eq!(started.frames.len(), 1);
+    let info = &started.report.segments[0];
+    assert_eq!((info.first_lsn, info.last_lsn), (None, Lsn::new(3)));
+}

@@ -212,3 +212,14 @@ fn an_error_gives_the_dead_segments_space_back() {
     let refused = start_from(&log.disk, Some(from), &[1]).err();
     assert!(matches!(refused, Some(LogError::Missing { path, .. }) if path == segment(1)));
 }
+
+/// That it is not there any more is no error; that the device fails is one.
+#[test]
+fn a_dead_segment_that_cannot_be_renamed_is_an_error_and_stays() {
+    let (mut log, _) = log_with_a_dead_segment();
+    log.disk.set_faults(Faults::none().at(Counter::Changes, 1, Fault::Eio));
+    assert!(log.prepare_from(Some(1)).is_err());
+    assert!(log.disk.paths().contains(&segment(1)));
+    log.disk.erase(&segment(1)).expect("it is there");
+    log.prepare_from(Some(1)).expect("another file is made");
+}

@@ -2,10 +2,10 @@
 
 use std::{io, time::Duration};
 
-use super::harness::{Content, draft, new_disk, new_log, settings, start, text, tick};
+use super::harness::{Content, draft, new_disk, new_log, settings, start, start_with, text, tick};
 use crate::{
     disk::{Disk, RealDisk, sim::keep_none},
-    log::{create, recover, verify},
+    log::{SEGMENT_BYTES_MIN, Settings, create, recover, verify},
     types::{Lsn, Timestamp},
 };
 
@@ -102,4 +102,23 @@ fn a_real_disk_gives_the_same_frames_back() -> io::Result<()> {
     assert_eq!(report.records_count, 2 * frames_count);
     assert!(disk.list("segments")?.len() > 5);
     Ok(())
+}
+
+#[test]
+fn segments_of_several_sizes_are_replayed_one_behind_the_other() {
+    let mut log = new_log();
+    let mut written = Vec::new();
+    let disk = log.disk.clone();
+    for (size, size_next) in [(1, 3), (3, 2), (2, 1)] {
+        // As many as fill most of one: the largest holds more than the smallest has room for.
+        for now in 0..size * 4 {
+            let frame = draft(now, &[&text(14_000)]);
+            written.push(Content::of(&frame, log.writer.next_lsn()));
+            log.append(frame).expect("nothing fails");
+        }
+        let settings = Settings { segment_bytes: size_next * SEGMENT_BYTES_MIN, ..settings() };
+        let started = start_with(&disk, &settings).expect("whole");
+        assert_eq!(started.frames, written);
+        log = started.log;
+    }
 }

@@ -13,6 +13,7 @@ use crate::{
         header::{HEADER_PAGE_BYTES, read_header_page},
         judge::judge_rest,
         position::Chain,
+        recover::ends_at,
         scan::{SegmentBytes, Start},
         zeros::{list_zero_sectors, lists_sector},
     },
@@ -174,4 +175,22 @@ fn large_bodies_are_not_copied() {
     draft.bodies.push(crate::log::Body { chunks: [large.clone(), Bytes::new()], crc });
     let frame = encode(draft, 4096, SALT, Chain::default());
     assert!(frame.chunks.iter().any(|chunk| chunk.as_ptr() == large.as_ptr()));
+}
+
+#[test]
+fn a_frame_may_end_with_the_last_byte_of_what_there_is() {
+    let mut log = new_log();
+    let place = log.append(draft(1, &[&text(700)])).expect("nothing fails");
+    let position = log.writer.position().expect("a frame was planned");
+    let bytes = log.disk.file(&segment(1)).expect("it is durable");
+    let end = place.offset + place.frame_bytes;
+    let is_there = |bytes: &[u8]| {
+        let segment = SegmentBytes { bytes, salt: place.salt };
+        segment.frame(place.offset, Chain::default()).is_ok()
+    };
+    let end_index = usize::try_from(end).expect("small");
+    assert!(is_there(&bytes[..end_index]));
+    assert!(!is_there(&bytes[..end_index - 1]));
+    let ends_at = |end| ends_at(&*place.file, end, place.salt, position).expect("it can be read");
+    assert_eq!([end - 1, end, end + 1].map(ends_at), [false, true, true]);
 }

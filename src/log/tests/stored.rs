@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     disk::sim::keep_none,
-    log::{FileId, FooterEntry, LogError, SegmentId, StoredFile},
-    types::{Lineage, Lsn, OutputId},
+    log::{FileId, FooterEntry, FooterState, LogError, SegmentId, StoredFile},
+    types::{Lineage, Lsn, OutputId, Timestamp},
 };
 
 fn scanned(file: &StoredFile, last_lsn: Option<u64>) -> Vec<Content> {
@@ -149,4 +149,16 @@ fn a_frame_that_is_another_than_its_entry_says_is_refused() {
     ] {
         assert!(matches!(file.frame(&wrong), Err(LogError::Corrupt { .. })), "{wrong:?}");
     }
+}
+
+#[test]
+fn the_contents_of_a_file_without_a_footer_are_counted_from_its_frames() {
+    let mut log = new_log();
+    log.append(draft(1, &[b"one", b"two"])).expect("nothing fails");
+    log.append(draft(2, &[b"three"])).expect("nothing fails");
+    log.append(tick(3)).expect("nothing fails");
+    let contents = stored(&log.disk, 1).contents(Some(Lsn::new(4))).expect("it can be read");
+    assert_eq!((contents.frames_count, contents.messages_count), (3, 3));
+    assert_eq!(contents.last_at, Some(Timestamp::from_millis(3)));
+    assert_eq!(contents.footer, FooterState::Missing);
 }

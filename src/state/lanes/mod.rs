@@ -128,3 +128,21 @@ impl Lanes {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_there_as_long_as_one_of_its_messages() {
+        let group = GroupId::parse("group", "one").expect("it is a name");
+        for mut lanes in [Lanes::Standard(Tenants::default()), Lanes::Fifo(Groups::default())] {
+            let slots = [1, 2].map(|_| lanes.enter(Some(&group), 0));
+            assert_eq!(lanes.lane_of(&group), Some(slots[0].lane));
+            lanes.leave(slots[0]);
+            assert_eq!(lanes.lane_of(&group), Some(slots[1].lane));
+            lanes.leave(slots[1]);
+            assert_eq!(lanes.lane_of(&group), None);
+        }
+    }
+}

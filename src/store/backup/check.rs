@@ -100,3 +100,77 @@ impl Checked {
         self.file.lsn.next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        log::{Position, SegmentId},
+        store::{
+            CHECKPOINTS_DIR, CheckpointOutcome, CheckpointTask, Slot, StoredInfo,
+            tests::harness::{LINEAGE, disk, store, write_output},
+        },
+        types::{OutputId, Seq, Timestamp},
+    };
+
+    /// A backup up to LSN 7 that lists these files.
+    fn backup(files: &[FileId]) -> BackupFile {
+        let listed = |id: &FileId| ListedCopy { path: id.path(), bytes: 4096 };
+        BackupFile {
+            lineage: LINEAGE,
+            lsn: Lsn::new(7),
+            checkpoint_lsn: Lsn::new(3),
+            at: Timestamp::ZERO,
+            files: files.iter().map(listed).collect(),
+        }
+    }
+
+    #[test]
+    fn the_last_record_of_a_backup_is_the_one_that_proves_the_others() {
+        let checked = Checked { file: backup(&[]), damaged_count: 0 };
+        assert_eq!(checked.last_lsn(), Lsn::new(8));
+    }
+
+    #[test]
+    fn the_end_of_a_backup_is_looked_for_in_its_last_segment() {
+        let segment = |id: u64| FileId::Segment(SegmentId::new(id));
+        let output = FileId::Output(OutputId::new(9));
+        assert_eq!(last_segment(&backup(&[segment(3), segment(2), output])), segment(3).path());
+        assert_eq!(last_segment(&backup(&[output])), "");
+    }
+
+    /// A checkpoint that calls these messages live in an output with the messages 1 and 2.
+    fn checkpoint_of(live: &[u64]) -> (Arc<dyn Disk>, checkpoint::Manifest) {
+        let disk = disk();
+        disk.create_dir(CHECKPOINTS_DIR).expect("there is space");
+        let payload = Bytes::from_static(b"text");
+        let output = write_output(&disk, 5, &[vec![(1, payload.clone()), (2, payload)]]);
+        let id = FileId::Output(OutputId::new(5));
+        let mut store = store(0);
+        let info = StoredInfo::new(output.file, output.length, output.salt, Lsn::new(1));
+        store.files.insert(id, info);
+        store.next_output = OutputId::new(6);
+        for seq in live {
+            store.places.push_sparse(id, Seq::new(*seq), Slot::new(4096, 4, 1));
+        }
+        let (lsn, segment) = (Lsn::new(3), SegmentId::FIRST);
+        let position = Position { lsn, segment, offset: 4160, crc: 1 };
+        let draft = store.begin_checkpoint(position, Timestamp::ZERO, Vec::new());
+        let begun = CheckpointTask::Begin(Box::new(draft)).run(&disk).expect("there is space");
+        let CheckpointOutcome::Ready(writer) = begun else { panic!("it takes the state") };
+        let ended = CheckpointTask::Publish(writer).run(&disk).expect("there is space");
+        let CheckpointOutcome::Published(published) = ended else { panic!("it is there") };
+        (Arc::new(disk), published.manifest)
+    }
+
+    #[test]
+    fn a_backup_without_a_message_that_its_checkpoint_calls_live_is_refused() {
+        let file = backup(&[]);
+        let (disk, whole) = checkpoint_of(&[1, 2]);
+        check_messages(&disk, &file, &whole).expect("they are there");
+        let (disk, lacking) = checkpoint_of(&[1, 2, 3]);
+        assert!(check_messages(&disk, &file, &lacking).is_err());
+    }
+}

@@ -172,3 +172,22 @@ fn link(from: &dyn Disk, to: &dyn Disk, path: &str) -> Result<bool, BackupError>
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Lsn;
+
+    #[test]
+    fn what_is_linked_is_not_counted_as_copied() {
+        let (lineage, lsn, checkpoint_lsn) = (Lineage([1; 16]), Lsn::new(7), Lsn::new(3));
+        let (at, files) = (Timestamp::ZERO, Vec::new());
+        let file = BackupFile { lineage, lsn, checkpoint_lsn, at, files };
+        let mut made = Made { file, linked_count: 0, copied_count: 0, copied_bytes: 0 };
+        for (path, bytes, is_linked) in [("a", 100, true), ("b", 20, false), ("c", 3, false)] {
+            made.took(path, bytes, is_linked);
+        }
+        assert_eq!((made.linked_count, made.copied_count, made.copied_bytes), (1, 2, 23));
+        assert_eq!(made.file.files.len(), 3);
+    }
+}

@@ -294,4 +294,21 @@ mod tests {
         other.plant("blocks", &[&longer[..], &[0]].concat()).expect("there is space");
         assert!(read(&other).is_err(), "a byte too much");
     }
+
+    #[test]
+    fn a_block_as_large_as_they_get_is_read_and_a_larger_one_is_not() {
+        let read = |bytes: usize| {
+            let disk = SimDisk::new();
+            let file = disk.create("blocks").expect("there is space");
+            let begun = BlockWriter::begin(&*file, 9, LINEAGE, Lsn::new(LSN));
+            let mut writer = begun.expect("there is space");
+            let content = vec![1; bytes];
+            for (kind, content) in [(Kind::Manifest, &content[..]), (Kind::End, b"")] {
+                writer.append(&*file, kind, content).expect("there is space");
+            }
+            super::tests::read(&disk)
+        };
+        assert!(read(BLOCK_BYTES_MAX).is_ok());
+        assert!(read(BLOCK_BYTES_MAX + 1).is_err());
+    }
 }

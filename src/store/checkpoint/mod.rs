@@ -68,3 +68,17 @@ fn lsn_before(name: &str, ending: &str) -> Option<Lsn> {
     let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|_| all_digits).map(Lsn::new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_deduplication_ids_are_told_by_their_names() {
+        let paths = buckets_paths(Lsn::new(7));
+        assert!(paths.iter().all(|path| is_buckets_path(path)), "{paths:?}");
+        let checkpoint = path(Lsn::new(7));
+        assert!(is_checkpoint_path(&checkpoint) && !is_buckets_path(&checkpoint));
+        assert!(!is_buckets_path(&format!("{CHECKPOINTS_DIR}/notes")));
+    }
+}

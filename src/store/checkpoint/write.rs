@@ -236,3 +236,18 @@ fn create(disk: &dyn Disk, path: &str) -> io::Result<Arc<dyn File>> {
         created => created,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SimDisk;
+
+    #[test]
+    fn a_file_that_was_left_is_made_anew() {
+        let disk = SimDisk::new();
+        let left = create(&disk, "file").expect("there is space");
+        write_all_at(&*left, 0, &mut [IoSlice::new(b"left")]).expect("there is space");
+        let anew = create(&disk, "file").expect("it may be there");
+        assert_eq!(anew.len().expect("it can be measured"), 0);
+    }
+}
