@@ -9,7 +9,7 @@
 
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -21,12 +21,9 @@ use axum::{Router, routing::post};
 use bytes::Bytes;
 use ledgerq::{
     api::{self, Gate},
-    broker::{Broker, mailbox::Limits, owner, scrub, start, upkeep},
-    clock::SystemClock,
-    disk::RealDisk,
-    entropy::SystemEntropy,
-    server, state,
-    types::{Millis, QueueName, SettingsPatch, limits},
+    cli::bench::own::{OwnBroker, Scratch},
+    server,
+    types::{QueueName, SettingsPatch},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -47,8 +44,11 @@ const ANSWER: &str = "{\"MessageId\":\"00000000-0000-8000-8000-000000000000\",\"
 
 fn main() {
     let runtime = Runtime::new().expect("a runtime can be made");
-    let directory = scratch();
-    let endpoint = runtime.block_on(serve_broker(&directory));
+    let base = std::env::var_os("LEDGERQ_BENCH_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let scratch = Scratch::new(&base).expect("the scratch directory can be made");
+    let broker = runtime.block_on(OwnBroker::start(scratch.path().join("data")));
+    let broker = broker.expect("it starts");
+    let endpoint = runtime.block_on(serve_endpoint(&broker));
     let nothing = runtime.block_on(serve_nothing());
     println!("{:<28} {:>10} {:>10} {:>7}", "shape", "null/s", "ledgerq/s", "ratio");
     for _ in 0..ROUNDS {
@@ -57,9 +57,7 @@ fn main() {
         let shape = format!("SQS SendMessage, {CALLERS} callers");
         println!("{shape:<28} {null_rate:>10.0} {rate:>10.0} {:>7.2}", rate / null_rate);
     }
-    // The threads of the broker end with the process; the scratch directory goes now.
-    drop(std::fs::remove_dir_all(&directory));
-    std::process::exit(0);
+    runtime.block_on(broker.stop());
 }
 
 fn seconds() -> Duration {
@@ -67,34 +65,8 @@ fn seconds() -> Duration {
     Duration::from_secs_f64(given.unwrap_or(3.0))
 }
 
-fn scratch() -> PathBuf {
-    let base = std::env::var_os("LEDGERQ_BENCH_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let directory = base.join(format!("bench-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("the scratch directory can be made");
-    directory
-}
-
-async fn serve_broker(directory: &Path) -> SocketAddr {
-    let settings = start::Settings {
-        segment_bytes: ledgerq::log::SEGMENT_BYTES_DEFAULT,
-        tail_cache_bytes: 64 << 20,
-        state: state::Settings {
-            in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
-            deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
-        },
-        pool_count_max: 2,
-        owner: owner::Settings {
-            idle_sync_after: Millis::new(20),
-            upkeep: upkeep::Settings::default(),
-            scrub: scrub::Settings::OFF,
-        },
-        accept_clock: false,
-    };
-    let disk = Arc::new(RealDisk::new(directory.join("data")).expect("a directory can be made"));
-    let (clock, entropy) = (Arc::new(SystemClock), Box::new(SystemEntropy::new()));
-    let started = start(settings, disk, clock, entropy, &mut |_| {}).expect("it starts");
-    let limits = Limits { requests_max: 10_000, polls_max: 10_000, bytes_max: 256 << 20 };
-    let broker = Broker::run(started, limits).expect("threads can be made");
+/// The endpoint before this broker, beside its gRPC API.
+async fn serve_endpoint(broker: &OwnBroker) -> SocketAddr {
     let queue = QueueName::parse(QUEUE).expect("a good name");
     broker.handle().create_queue(queue, SettingsPatch::default()).await.expect("a new queue");
     let gate = Gate::new();
@@ -109,10 +81,7 @@ async fn serve_broker(directory: &Path) -> SocketAddr {
     };
     let drain_max = Duration::from_secs(1);
     let settings = server::sqs::Settings { endpoint, tls: None, connections_max: 1000, drain_max };
-    tokio::spawn(async move {
-        let _broker = broker;
-        server::sqs::serve(listener, gate, settings, std::future::pending()).await
-    });
+    tokio::spawn(server::sqs::serve(listener, gate, settings, std::future::pending()));
     address
 }
 

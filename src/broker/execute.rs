@@ -25,11 +25,12 @@ const QUEUE_RECORD_BYTES_MAX: u64 = 2560;
 
 /// Whether it brings messages into a queue.
 fn brings_messages(command: &Command) -> bool {
-    match command {
-        Command::Send { .. } | Command::Move { .. } => true,
-        Command::Transact { steps } => steps.iter().any(|step| matches!(step, Step::Send { .. })),
-        _ => false,
-    }
+    matches!(command, Command::Send { .. } | Command::Move { .. })
+        || matches!(command, Command::Transact { steps } if has_send(steps))
+}
+
+fn has_send(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Send { .. }))
 }
 
 impl<W: Waiter> Owner<W> {
@@ -298,8 +299,7 @@ impl<W: Waiter> Owner<W> {
     }
 
     fn transact(&mut self, steps: Vec<Step>) -> Result<Reply, Rejection> {
-        let sends = steps.iter().any(|step| matches!(step, Step::Send { .. }));
-        if sends && self.is_disk_full() {
+        if has_send(&steps) && self.is_disk_full() {
             return Err(Rejection::DiskFull);
         }
         let seq = self.state.next_seq();

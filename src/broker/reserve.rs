@@ -81,7 +81,7 @@ impl<W: Waiter> Owner<W> {
         if self.log.standby_count() > 0 {
             return max;
         }
-        self.log.room().saturating_sub(max / UPKEEP_SHARE)
+        self.log.active_room().saturating_sub(max / UPKEEP_SHARE)
     }
 
     /// Makes the reserve while there is space, gives it back when it is needed.

@@ -217,7 +217,10 @@ async fn recover(config: &Config, clocks: Clocks, gate: Gate) -> Result<Broker, 
 }
 
 /// The data directory, which takes no more than it may.
-fn limited(disk: Arc<dyn Disk>, bytes_max: Option<u64>) -> std::io::Result<Arc<dyn Disk>> {
+pub(super) fn limited(
+    disk: Arc<dyn Disk>,
+    bytes_max: Option<u64>,
+) -> std::io::Result<Arc<dyn Disk>> {
     let Some(bytes_max) = bytes_max else { return Ok(disk) };
     let limited = Limited::new(disk, bytes_max, &["", SEGMENTS_DIR, CHECKPOINTS_DIR])?;
     let (used, max) = (Size(limited.used_bytes()), Size(bytes_max));

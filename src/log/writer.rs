@@ -159,15 +159,11 @@ impl Writer {
         idle && (self.active_takes(frame_bytes, summary_bytes) || !self.standby.is_empty())
     }
 
-    /// The most bytes that the next frame may have, if it brings no message: less than
-    /// [`Writer::frame_bytes_max`] only if no segment is prepared.
-    pub fn room(&self) -> u64 {
-        let max = self.frame_bytes_max();
-        let Some(active) = self.active.as_ref().filter(|_| self.standby.is_empty()) else {
-            return max;
-        };
+    /// How many bytes a frame without a message may have in the active segment.
+    pub fn active_room(&self) -> u64 {
+        let Some(active) = &self.active else { return 0 };
         let footer = footer_bytes(active.entries.len() + 1, active.summaries.len() as u64);
-        active.header.segment_bytes.saturating_sub(active.end + footer).min(max)
+        active.header.segment_bytes.saturating_sub(active.end + footer).min(self.frame_bytes_max())
     }
 
     /// Whether the frame, and then the footer that the segment would need, have a place in the

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     api::Gate,
-    broker::{Broker, Fate},
+    broker::{Broker, Fate, Handle},
     cli::{Exit, Failure, start},
     clock::SystemClock,
     config::{Config, Layer},
@@ -59,6 +59,7 @@ impl OwnBroker {
         let settings = Layer { data_dir: Some(data_dir.clone()), ..Layer::default() };
         let config = Config::load(settings, None, &|name| std::env::var(name).ok())?;
         let disk = Arc::new(RealDisk::new(&data_dir).map_err(|error| cannot(&error))?);
+        let disk = start::limited(disk, config.data_bytes_max).map_err(|error| cannot(&error))?;
         let (clock, entropy) = (Arc::new(SystemClock), Box::new(SystemEntropy::new()));
         let settings = start::settings(&config, false);
         let started = crate::broker::start(settings, disk, clock, entropy, &mut |_| {});
@@ -82,6 +83,11 @@ impl OwnBroker {
     /// What clients connect to.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What the broker is asked through within this process.
+    pub fn handle(&self) -> &Handle {
+        self.broker.handle()
     }
 
     /// Ends the broker's threads.

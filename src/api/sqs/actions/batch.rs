@@ -26,7 +26,7 @@ pub(super) struct Results<T> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Done {
-    pub(super) id: String,
+    id: String,
 }
 
 /// An entry that was refused.
@@ -91,6 +91,19 @@ impl<T> Results<T> {
             }
         }
         results
+    }
+}
+
+impl Results<Done> {
+    /// Of entries that were split, from the outcomes of the good ones, of which nothing is told.
+    pub(super) fn done<T>(
+        all: Vec<(String, Option<Fault>)>,
+        outcomes: impl Iterator<Item = Result<T, Fault>>,
+    ) -> Self {
+        Self::new(joined(all, outcomes.collect()).into_iter().map(|(id, outcome)| {
+            let done = outcome.map(|_| Done { id: id.clone() });
+            (id, done)
+        }))
     }
 }
 

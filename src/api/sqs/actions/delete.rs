@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::batch::{self, Done, Results};
+use super::batch::{self, Results};
 use crate::{
     api::sqs::{
         error::Fault,
@@ -71,11 +71,7 @@ pub(super) async fn batch(call: &Call, given: Batch) -> Result<Answer, Fault> {
     let outcomes = outcomes.into_iter().zip(&handles).map(|(outcome, handle)| {
         outcome.map_err(|rejection| refusal::of_handle(rejection, handle))
     });
-    let outcomes = batch::joined(all, outcomes.collect()).into_iter().map(|(id, outcome)| {
-        let outcome = outcome.map(|_| Done { id: id.clone() });
-        (id, outcome)
-    });
-    Ok(call.done(&Results::new(outcomes)))
+    Ok(call.done(&Results::done(all, outcomes)))
 }
 
 /// A receipt handle, which is needed.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    batch::{self, Done, Results},
+    batch::{self, Results},
     delete::handle,
 };
 use crate::{
@@ -70,11 +70,7 @@ pub(super) async fn batch(call: &Call, given: Batch) -> Result<Answer, Fault> {
     let outcomes = outcomes.into_iter().zip(&written).map(|(outcome, written)| {
         outcome.map_err(|refused| refusal::of_timeout(refused, &written.handle, written.seconds))
     });
-    let outcomes = batch::joined(all, outcomes.collect()).into_iter().map(|(id, outcome)| {
-        let outcome = outcome.map(|_| Done { id: id.clone() });
-        (id, outcome)
-    });
-    Ok(call.done(&Results::new(outcomes)))
+    Ok(call.done(&Results::done(all, outcomes)))
 }
 
 fn parse(call: &Call, entry: Entry) -> Result<((LeaseRef, Millis), Written), Fault> {
