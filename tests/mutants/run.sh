@@ -16,7 +16,8 @@ export CARGO_TARGET_DIR=$root/target/mutants/target RUST_BACKTRACE=0
 [ $# -gt 0 ] || set -- ""
 survived=0
 
-# The copy is as the tree is, and files that are the same keep their times, and so what was built.
+# The copy is as the tree is: what was there and is not any more goes, and files that are the same
+# keep their times, and so what was built.
 refresh() {
     mkdir -p "$tree"
     git ls-files -z --cached --others --exclude-standard |
@@ -26,6 +27,10 @@ refresh() {
                 mkdir -p "$tree/$(dirname "$file")"
                 cp "$file" "$tree/$file"
             fi
+        done
+    (cd "$tree" && find src tests benches -type f) |
+        while IFS= read -r file; do
+            [ -f "$file" ] || rm "$tree/$file"
         done
 }
 

@@ -108,9 +108,10 @@ def copy_tree():
     paths = {path for path in out.decode().split("\0") if path and (ROOT / path).is_file()}
     for path in paths:
         write(TREE / path, (ROOT / path).read_bytes())
-    for path in list((TREE / "src").rglob("*.rs")):
-        if str(path.relative_to(TREE)) not in paths:
-            path.unlink()
+    for part in ("src", "tests", "benches"):
+        for path in list((TREE / part).rglob("*.rs")):
+            if str(path.relative_to(TREE)) not in paths:
+                path.unlink()
 
 
 def write(path, content):
