@@ -157,6 +157,18 @@ fn an_error_in_the_file_names_line_key_and_value() {
 }
 
 #[test]
+fn a_bound_of_the_data_has_room_for_eight_segments() {
+    let error = load(&[], &[], Some("data_bytes_max = '1023MiB'")).expect_err("too few");
+    let said = "data_bytes_max is 1023MiB, with segment_bytes of 128MiB it must be 1GiB at least, or \
+                0B for no limit";
+    assert_eq!(error.to_string(), said);
+    let bounded = |text| load(&[], &[], Some(text)).expect("it is fine").data_bytes_max;
+    assert_eq!(bounded("data_bytes_max = '1GiB'"), Some(1 << 30));
+    assert_eq!(bounded("data_bytes_max = '512KiB'\nsegment_bytes = '64KiB'"), Some(1 << 19));
+    assert_eq!(bounded("data_bytes_max = 0"), None);
+}
+
+#[test]
 fn a_key_that_is_none_is_refused_with_those_that_are() {
     let error = load(&[], &[], Some("segment_size = 1")).expect_err("no such key").to_string();
     let told = "`segment_size = 1`: unknown field `segment_size`, expected one of `data_dir`, ";

@@ -177,6 +177,28 @@ fn a_drain_that_uses_up_the_room_of_the_log_gets_more() {
     assert_eq!(send(&mut broker), Ok(()));
 }
 
+#[test]
+fn without_room_what_only_reads_is_answered_and_a_shutdown_refuses_what_waits() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    disk.set_capacity_bytes(Some(used_bytes(&disk)));
+    fill(&mut broker);
+    let lease = receive(&mut broker)[0].lease();
+    let mut changes = (0..10_000).map(|_| {
+        let (queue, entries) = (commands::queue("jobs"), vec![(lease, Millis::from_secs(600))]);
+        let id = broker.submit(Command::ChangeVisibility { queue, entries });
+        broker.settle();
+        (id, broker.take_told(id))
+    });
+    let (waiting, _) = changes.find(|(_, told)| told.is_none()).expect("there is no more room");
+    assert!(broker.ask(Command::GetStatus).is_some_and(|told| told.reply.is_ok()));
+    broker.drain();
+    let told = broker.take_told(waiting).expect("it is answered at the end");
+    assert_eq!(told.reply, Err(Rejection::ShuttingDown));
+    assert!(broker.failure().is_none());
+}
+
 /// R23: sends that come while nobody knows yet that the disk is full leave room to drain them.
 #[test]
 fn sends_do_not_use_up_the_room_to_drain_while_a_segment_is_prepared() {
