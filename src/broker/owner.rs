@@ -473,9 +473,9 @@ impl<W: Waiter> Owner<W> {
         let is_due = self.prepare_again_at.is_none_or(|at| now >= at);
         if is_due && self.log.wants_segment() {
             let pooled = self.store.take_pooled();
-            // The space that was given up is for what needed it.
-            let is_taken = self.reserve.is_given_up() && !self.upkeep.is_idle();
-            if pooled.is_none() && is_taken {
+            // A start cannot do without a segment to go on in.
+            let can_wait = self.log.active_segment().is_some() || self.log.standby_count() > 0;
+            if pooled.is_none() && self.reserve.is_missing() && can_wait {
                 self.prepare_again_at = self.prepare_again_at.map(|_| now.after(PREPARE_RETRY));
             } else {
                 let salt = self.entropy.next();

@@ -23,9 +23,21 @@ pub(super) struct Reserve {
     is_under_way: bool,
     /// A checkpoint or a compaction found no space.
     is_needed: bool,
-    /// It was given back for that, and is to be made again before anything is sent.
-    is_given_up: bool,
+    lack: Lack,
     retry_at: Timestamp,
+}
+
+/// Whether the reserve lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    /// It does not, or is not waited for.
+    None,
+    /// It is not there, and has what space there is before the log has: of what the log takes,
+    /// nothing would be left for the checkpoints that give space back.
+    Missing,
+    /// It was given back, or could not be made, for want of space: until it is there, nothing is
+    /// sent either.
+    GivenUp,
 }
 
 /// Whether something failed because the disk, or what may be used of it, is full.
@@ -39,7 +51,7 @@ impl Reserve {
             bytes: 0,
             is_under_way: false,
             is_needed: false,
-            is_given_up: false,
+            lack: Lack::None,
             retry_at: Timestamp::ZERO,
         }
     }
@@ -47,10 +59,12 @@ impl Reserve {
     /// What a start found.
     pub(super) fn found(&mut self, bytes: u64) {
         self.bytes = bytes;
+        self.lack = if bytes == 0 { Lack::Missing } else { Lack::None };
     }
 
-    pub(super) fn is_given_up(&self) -> bool {
-        self.is_given_up
+    /// Whether it has what space there is before the log has.
+    pub(super) fn is_missing(&self) -> bool {
+        self.lack != Lack::None
     }
 
     /// Files went: there may be space for it again.
@@ -70,7 +84,7 @@ impl<W: Waiter> Owner<W> {
     /// Whether no space could be had for another segment, or what was held back for that case was
     /// given up and is not there again.
     pub fn is_disk_full(&self) -> bool {
-        self.prepare_again_at.is_some() || self.reserve.is_given_up()
+        self.prepare_again_at.is_some() || self.reserve.lack == Lack::GivenUp
     }
 
     /// How many bytes the next frame may have with what clients ask for. Where no segment is
@@ -104,17 +118,21 @@ impl<W: Waiter> Owner<W> {
         effects.push(Effect::Reserve(task));
     }
 
-    /// Whatever it was given up for has the space first.
+    /// Whatever it was given up for has the space first, and then it, before the log.
     fn has_space_for_reserve(&self) -> bool {
-        let is_free = !self.reserve.is_given_up || self.upkeep.is_idle();
-        self.prepare_again_at.is_none() && is_free
+        if self.reserve.is_missing() {
+            self.upkeep.is_idle()
+        } else {
+            self.prepare_again_at.is_none()
+        }
     }
 
     /// When it is to be made again.
     pub(super) fn next_reserve(&self) -> Option<Timestamp> {
-        let Reserve { is_under_way, is_needed, is_given_up, retry_at, .. } = self.reserve;
-        let is_wanted = is_given_up && !is_under_way && !is_needed && self.mode == Mode::Serving;
-        (is_wanted && self.has_space_for_reserve()).then_some(retry_at)
+        let reserve = &self.reserve;
+        let is_idle = !reserve.is_under_way && !reserve.is_needed && self.mode == Mode::Serving;
+        (reserve.is_missing() && is_idle && self.has_space_for_reserve())
+            .then_some(reserve.retry_at)
     }
 
     /// The task has run: how much is held back now.
@@ -124,21 +142,28 @@ impl<W: Waiter> Owner<W> {
             Ok(bytes) => {
                 if bytes == 0 {
                     self.reserve.is_needed = false;
-                    self.reserve.is_given_up = true;
+                    self.reserve.lack = Lack::GivenUp;
                     // What just freed it is to have the space first.
                     self.reserve.retry_at = now.after(RETRY);
                     self.retry_upkeep();
                 } else {
                     self.store.zeros_written(bytes);
-                    self.reserve.is_given_up = false;
+                    self.reserve.lack = Lack::None;
+                    // The log has its turn.
+                    self.prepare_again_at = self.prepare_again_at.map(|_| now);
                 }
                 self.reserve.bytes = bytes;
             }
             Err(error) => {
                 self.reserve.is_needed = false;
                 self.reserve.retry_at = now.after(RETRY);
+                let is_full = is_about_space(&error);
+                if self.reserve.is_missing() {
+                    // What fails otherwise is not waited for.
+                    self.reserve.lack = if is_full { Lack::GivenUp } else { Lack::None };
+                }
                 // It comes before segments that the log may want some time.
-                if is_about_space(&error) && self.store.empty_pool() {
+                if is_full && self.store.empty_pool() {
                     self.ask_reclaim();
                 }
                 self.reserve_failed = Some(error);

@@ -165,7 +165,8 @@ impl SimBroker {
             unread: None,
             failure: None,
             no_space_count: 0,
-            report: started.report,
+            // A process lets go of the files that its start had open.
+            report: RecoveryReport { segments: Vec::new(), ..started.report },
             hold: Hold::Nothing,
             held_back: VecDeque::new(),
             told_at: Vec::new(),

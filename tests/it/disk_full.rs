@@ -177,6 +177,31 @@ fn a_drain_that_uses_up_the_room_of_the_log_gets_more() {
     assert_eq!(send(&mut broker), Ok(()));
 }
 
+/// R23: a start that finds no reserve leaves what space there is to it and to checkpoints.
+#[test]
+fn a_segment_is_not_made_of_the_space_that_checkpoints_need() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    broker.ask(commands::create("jobs")).expect("it is answered");
+    broker.advance(Millis::from_secs(1));
+    let segment_bytes = small_settings().segment_bytes;
+    disk.set_capacity_bytes(Some(used_bytes(&disk) + 10 * segment_bytes));
+    let sent = fill(&mut broker);
+    // It ends when a checkpoint has just got the space that was held back for it, and there is
+    // room for a segment and not for a checkpoint beside it.
+    let disk = disk.kill();
+    disk.erase("RESERVE").expect("it is there");
+    disk.set_capacity_bytes(Some(used_bytes(&disk) + segment_bytes + 100));
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 2).expect("it starts");
+    broker.advance(Millis::from_secs(5));
+    for _ in 0..sent {
+        let leased = receive(&mut broker);
+        delete(&mut broker, &leased[0]);
+    }
+    broker.advance(Millis::from_secs(60));
+    assert_eq!(send(&mut broker), Ok(()), "draining gives the space back");
+}
+
 #[test]
 fn without_room_what_only_reads_is_answered_and_a_shutdown_refuses_what_waits() {
     let (disk, clock) = (SimDisk::new(), ToldClock::new());
