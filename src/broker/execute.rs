@@ -35,7 +35,7 @@ fn has_send(steps: &[Step]) -> bool {
 
 impl<W: Waiter> Owner<W> {
     /// Carries out a request. Gives it back if the batch or the log has no room for it.
-    pub(super) fn execute(&mut self, request: Request<W>) -> Option<Request<W>> {
+    pub(super) fn execute(&mut self, now: Timestamp, request: Request<W>) -> Option<Request<W>> {
         let Request { command, waiter } = request;
         let bytes = self.frame_bytes_with(&command);
         let bytes_max = self.log.frame_bytes_max();
@@ -46,7 +46,7 @@ impl<W: Waiter> Owner<W> {
             if let Command::Move { task, looked_to, more, .. } = command {
                 // Sent when frames were larger: it stays, and the task goes on without it.
                 tracing::warn!(%task, bytes, bytes_max, "a message is too large to be moved");
-                self.moved(task, Vec::new(), looked_to, more);
+                self.moved(now, task, Vec::new(), looked_to, more);
                 return None;
             }
             self.hold(waiter, Err(Rejection::RequestTooLarge { bytes, bytes_max }));
@@ -64,7 +64,7 @@ impl<W: Waiter> Owner<W> {
             Command::Compact => self.ask_compaction(waiter),
             Command::BeginBackup { hold } => self.ask_backup(waiter?, hold),
             Command::Move { task, messages, looked_to, more } => {
-                self.moved(task, messages, looked_to, more);
+                self.moved(now, task, messages, looked_to, more);
             }
             command => {
                 let reply = self.answer(command);

@@ -131,9 +131,11 @@ impl<W: Waiter> Owner<W> {
         Some(MoveRead { task, bodies, filter, looked_to, more })
     }
 
-    /// Payloads were read: moves the messages that are still there.
+    /// Payloads were read: moves the messages that are still there. The next step is counted from
+    /// `now`: the time of a batch stands still while the disk does.
     pub(super) fn moved(
         &mut self,
+        now: Timestamp,
         task: TaskId,
         messages: Vec<(Seq, Payload)>,
         looked_to: Seq,
@@ -161,7 +163,6 @@ impl<W: Waiter> Owner<W> {
         }
         let rate = self.state.move_rate(task);
         let pause = rate.map_or(0, |rate| looked_at * 1000 / u64::from(rate.max(1)));
-        let now = self.batch.now;
         let is_full = self.is_disk_full();
         if let Some(progress) = self.mover.tasks.get_mut(&task) {
             progress.reading = false;

@@ -327,7 +327,7 @@ impl<W: Waiter> Owner<W> {
         self.pass_time(now);
         // What time has made ready is for those who wait already.
         self.serve_woken();
-        if let Some(request) = self.execute(request) {
+        if let Some(request) = self.execute(now, request) {
             self.deferred.push_back(request);
         }
         self.serve_woken();
@@ -456,7 +456,7 @@ impl<W: Waiter> Owner<W> {
         {
             self.pass_time(now);
             self.serve_woken();
-            if let Some(request) = self.execute(request) {
+            if let Some(request) = self.execute(now, request) {
                 if self.mode == Mode::Draining && self.is_disk_full() {
                     // There may be no space for it, ever: nothing of it was done.
                     self.hold(request.waiter, Err(Rejection::ShuttingDown));

@@ -2,7 +2,10 @@
 
 use ledgerq::{
     disk::{SimDisk, sim::Random},
-    types::{Command, DeleteMode, DeleteOutcome, Leased, Lsn, Millis, Rejection, Reply},
+    types::{
+        Command, DeleteMode, DeleteOutcome, Leased, Lsn, Millis, MoveFilter, MoveSpec, Rejection,
+        Reply,
+    },
 };
 
 use crate::{
@@ -200,6 +203,34 @@ fn a_segment_is_not_made_of_the_space_that_checkpoints_need() {
     }
     broker.advance(Millis::from_secs(60));
     assert_eq!(send(&mut broker), Ok(()), "draining gives the space back");
+}
+
+/// The time of a batch stands still while a write does: a move task must not wait by it.
+#[test]
+fn a_move_on_a_full_disk_comes_to_rest_while_a_write_stalls() {
+    let (disk, clock) = (SimDisk::new(), ToldClock::new());
+    let mut broker = SimBroker::start(small_settings(), &disk, &clock, 1).expect("it starts");
+    for name in ["jobs", "more"] {
+        broker.ask(commands::create(name)).expect("it is answered");
+    }
+    disk.set_capacity_bytes(Some(used_bytes(&disk)));
+    fill(&mut broker);
+    let (source, target) = (commands::queue("jobs"), Some(commands::queue("more")));
+    let spec = MoveSpec { source, target, rate_max: None, filter: MoveFilter::default() };
+    let lease = receive(&mut broker)[0].lease();
+    broker.ask(Command::StartMove { spec, dry_run: false }).expect("it is answered");
+    broker.hold(Hold::Writes);
+    let (queue, entries) = (commands::queue("jobs"), vec![(lease, Millis::from_secs(600))]);
+    broker.submit(Command::ChangeVisibility { queue, entries });
+    broker.settle();
+    // Its answer is in a batch that begins now.
+    broker.submit(Command::GetStatus);
+    broker.settle();
+    broker.advance(Millis::from_secs(5));
+    broker.hold(Hold::Nothing);
+    let mut random = Random::new(1);
+    while broker.go_on(&mut random) {}
+    assert!(broker.failure().is_none());
 }
 
 #[test]

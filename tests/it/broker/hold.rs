@@ -26,6 +26,7 @@ impl Hold {
                 | Effect::Compact(_)
                 | Effect::Scrub(_)
                 | Effect::Unlink(_)
+                | Effect::Reserve(_)
         );
         match self {
             Self::Nothing => false,

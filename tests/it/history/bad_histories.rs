@@ -154,7 +154,16 @@ fn overlapping_leases_are_seen() {
     assert_eq!(judge(&[life.clone(), changed, again(7)]), Ok(()));
     let refused = vec![ask.clone(), told(3, 5, Told::Changed(vec![None]))];
     assert_eq!(judge(&[life.clone(), refused]), Err(Violation::EndedEarly(1)));
-    assert_eq!(judge(&[life, vec![ask, Event::Ended], again(7)]), Ok(()));
+    let unheard = vec![ask, Event::Ended];
+    assert_eq!(judge(&[life.clone(), unheard.clone(), again(7)]), Ok(()));
+    let (leases, timeout) = (vec![(1, Nonce::new(1))], Millis::from_secs(2));
+    let late = |outcome| {
+        let ask = asked(5, 8, Ask::Change { leases: leases.clone(), timeout });
+        vec![ask, told(5, 8, Told::Changed(vec![outcome]))]
+    };
+    assert_eq!(judge(&[life.clone(), unheard.clone(), late(None), again(9)]), Ok(()));
+    let extended = [life, unheard, late(Some(at(10))), again(9)];
+    assert_eq!(judge(&extended), Err(Violation::Overlap(1)));
 }
 
 #[test]

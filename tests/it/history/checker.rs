@@ -239,10 +239,12 @@ impl Checker {
         if until.is_none() && is_held && !is_lowered && fate.must_be_there(at) {
             return Err(Violation::EndedEarly(number));
         }
-        if let Some(until) = until {
-            fate.until = until;
+        match until {
+            Some(until) => (fate.until, fate.until_at_least) = (until, until),
+            // A change whose answer never came has ended it.
+            None if is_lowered => {}
+            None => fate.until_at_least = fate.until,
         }
-        fate.until_at_least = fate.until;
         Ok(())
     }
 
