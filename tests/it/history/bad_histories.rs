@@ -162,6 +162,11 @@ fn overlapping_leases_are_seen() {
         vec![ask, told(5, 8, Told::Changed(vec![outcome]))]
     };
     assert_eq!(judge(&[life.clone(), unheard.clone(), late(None), again(9)]), Ok(()));
+    // The same twice: the one that was not answered may have ended it.
+    let end = |id| asked(id, 5, Ask::Change { leases: leases.clone(), timeout: Millis::ZERO });
+    let refused = vec![end(6), told(6, 5, Told::Changed(vec![None]))];
+    let ended = vec![end(3), Event::Ended];
+    assert_eq!(judge(&[life.clone(), ended, refused, again(6)]), Ok(()));
     let extended = [life, unheard, late(Some(at(10))), again(9)];
     assert_eq!(judge(&extended), Err(Violation::Overlap(1)));
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledgerq::types::{CancelOutcome, Millis, Nonce, Timestamp};
+use ledgerq::types::{CancelOutcome, Nonce, Timestamp};
 
 use super::{
     Ask, AskId, Body, Deleted, Event, Lease, Number, QueueNo, Told, fate::Fate,
@@ -89,9 +89,11 @@ impl Checker {
                 self.send_asked(numbers, &Fate::new(*queue, id));
             }
             Ask::Change { leases, timeout } => {
-                for (number, _) in leases {
+                for (number, nonce) in leases {
                     let fate = self.fate(*number);
-                    fate.until_at_least = fate.until_at_least.min(at.after(*timeout));
+                    if fate.nonce == Some(*nonce) {
+                        fate.changes_asked.insert(id, at.after(*timeout));
+                    }
                 }
             }
             Ask::Purge { queue } => self.purge_asked(id, *queue),
@@ -166,9 +168,14 @@ impl Checker {
                 self.fate(lease.0).deletes_asked.remove(&id);
                 self.are_gone(&numbers);
             }
-            (Ask::Change { leases, timeout }, Told::Changed(ends)) => {
+            (Ask::Change { leases, .. }, Told::Changed(ends)) => {
                 for (lease, until) in leases.into_iter().zip(ends) {
-                    self.change_told(at, lease, timeout, *until)?;
+                    self.change_told(id, at, lease, *until)?;
+                }
+            }
+            (Ask::Change { leases, .. }, Told::Refused(_)) => {
+                for (number, _) in leases {
+                    self.fate(number).changes_asked.remove(&id);
                 }
             }
             (Ask::Purge { queue } | Ask::Drop { queue }, Told::Done) => self.purge_told(id, queue),
@@ -227,23 +234,21 @@ impl Checker {
 
     fn change_told(
         &mut self,
+        id: AskId,
         at: Timestamp,
         (number, nonce): (Number, Nonce),
-        timeout: Millis,
         until: Option<Timestamp>,
     ) -> Result<(), Violation> {
         let fate = self.fate(number);
-        // Asking has lowered the bound: what counts is the end that was told.
-        let is_held = fate.nonce == Some(nonce) && fate.until > at;
-        let is_lowered = fate.until_at_least < fate.until.min(at.after(timeout));
-        if until.is_none() && is_held && !is_lowered && fate.must_be_there(at) {
-            return Err(Violation::EndedEarly(number));
-        }
-        match until {
-            Some(until) => (fate.until, fate.until_at_least) = (until, until),
-            // A change whose answer never came has ended it.
-            None if is_lowered => {}
-            None => fate.until_at_least = fate.until,
+        fate.changes_asked.remove(&id);
+        let Some(until) = until else {
+            let is_wrong = fate.is_held(nonce, at) && fate.must_be_there(at);
+            return if is_wrong { Err(Violation::EndedEarly(number)) } else { Ok(()) };
+        };
+        if fate.nonce == Some(nonce) {
+            // It came after all that was asked before.
+            fate.until = until;
+            fate.changes_asked.retain(|asked, _| *asked > id);
         }
         Ok(())
     }
@@ -327,7 +332,7 @@ impl Checker {
         if fate.is_deleted {
             return Err(Violation::Resurrected(number));
         }
-        if fate.until_at_least > at {
+        if fate.until_at_least() > at {
             return Err(Violation::Overlap(number));
         }
         if fate.not_before > at && !begins_anew {
@@ -347,7 +352,8 @@ impl Checker {
         let fate = self.fate(number);
         (fate.is_accepted, fate.queue, fate.seq) = (true, queue, Some(seq));
         (fate.count, fate.nonce, fate.seen_in) = (count, Some(nonce), Some(life));
-        (fate.until, fate.until_at_least) = (until, until);
+        fate.until = until;
+        fate.changes_asked.clear();
         if let Some(id) = fate.purge_asked
             && !self.open.contains_key(&id)
         {

@@ -1,6 +1,6 @@
 //! What is known of one message.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerq::types::{Nonce, Seq, Timestamp};
 
@@ -29,8 +29,8 @@ pub(super) struct Fate {
     pub(super) nonce: Option<Nonce>,
     /// The end of that lease.
     pub(super) until: Timestamp,
-    /// That, or earlier, if a change was asked for and not answered.
-    pub(super) until_at_least: Timestamp,
+    /// Changes of that lease that were not answered or not yet, and the end that each gives it.
+    pub(super) changes_asked: BTreeMap<AskId, Timestamp>,
     /// The life of the broker in which it was last received.
     pub(super) seen_in: Option<u64>,
 }
@@ -52,7 +52,7 @@ impl Fate {
             count: 0,
             nonce: None,
             until: Timestamp::ZERO,
-            until_at_least: Timestamp::ZERO,
+            changes_asked: BTreeMap::new(),
             seen_in: None,
         }
     }
@@ -68,8 +68,13 @@ impl Fate {
         is_fresh && !self.is_deleted && self.purge_asked.is_none()
     }
 
+    /// The end of the last lease, or earlier, if a change was asked for and not answered.
+    pub(super) fn until_at_least(&self) -> Timestamp {
+        self.changes_asked.values().copied().fold(self.until, Timestamp::min)
+    }
+
     /// Whether this is the lease that was given out last and it goes on for longer than `now`.
     pub(super) fn is_held(&self, nonce: Nonce, now: Timestamp) -> bool {
-        self.nonce == Some(nonce) && self.until_at_least > now
+        self.nonce == Some(nonce) && self.until_at_least() > now
     }
 }
