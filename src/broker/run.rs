@@ -1,9 +1,9 @@
-//! The threads of a broker that serves: the owner, the log writer, and one for work in the
-//! background. Each takes from one channel; the owner alone decides.
+//! The thread of the owner of a broker that serves. It takes from one channel, decides, and hands the
+//! rest to its workers.
 
 use std::{
     sync::{Arc, mpsc},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -11,15 +11,15 @@ use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
 use super::{
-    Answer, Effect, Event, Handle, Held, Looker, MoveRead, Owner, Receipts, Request,
+    Answer, Effect, Event, Handle, Held, Looker, Owner, Receipts, Request,
     mailbox::{Caller, Limits, Mailbox},
-    start::{Started, timed},
+    start::Started,
+    workers::{self, Background, Maintenance, Workers, release, run_write, spawn},
 };
 use crate::{
     clock::{BrokerClock, Stopwatch},
-    disk::Disk,
-    log::{Damage, LogError, PrepareJob, SealJob, WriteJob},
-    store::{CheckpointTask, CompactionTask, Directory, ReserveTask, ScrubTask, Unlink},
+    log::{Damage, LogError, WriteJob},
+    store::Directory,
     types::Rejection,
 };
 
@@ -28,9 +28,6 @@ const EVENTS_PER_FLUSH: usize = 1024;
 /// How long the owner looks for another event before it lets itself be put to sleep: about what a
 /// caller on this machine takes from one answer to its next request. Waking a thread costs as much.
 const SPIN: Duration = Duration::from_micros(80);
-/// A sync that takes longer is worth a warning.
-const SLOW_SYNC: Duration = Duration::from_secs(1);
-
 /// A broker that serves.
 pub struct Broker {
     handle: Handle,
@@ -49,22 +46,6 @@ pub enum Fate {
     Failed(Arc<LogError>),
 }
 
-/// Work that nobody waits for.
-enum Background {
-    Prepare(PrepareJob),
-    Seal(SealJob),
-    ReadForMove(MoveRead),
-}
-
-/// Work that may take long, and must not delay the other.
-enum Maintenance {
-    Checkpoint(CheckpointTask),
-    Compact(CompactionTask),
-    Scrub(ScrubTask),
-    Unlink(Unlink),
-    Reserve(ReserveTask),
-}
-
 impl Broker {
     /// Starts the threads of an owner that has recovered.
     pub fn run(started: Started<Caller>, limits: Limits) -> std::io::Result<Self> {
@@ -76,18 +57,13 @@ impl Broker {
         let handle = Handle::new(mailbox, receipts, identity.lineage)
             .with_data_dir(directory.disk().locate(""));
 
-        let (writes, writes_out) = mpsc::channel();
-        let (background, background_out) = mpsc::channel();
-        let (disk, to_owner) = (directory.disk().clone(), events.clone());
-        spawn("log-writer", move || write_log(&writes_out, &to_owner))?;
-        let to_owner = events.clone();
-        spawn("background", move || work(&*disk, &background_out, &to_owner))?;
-        let (maintenance, maintenance_out) = mpsc::channel();
-        let (disk, to_owner) = (directory.disk().clone(), events.clone());
-        spawn("maintenance", move || maintain(&*disk, &maintenance_out, &to_owner))?;
+        let (workers, joins) = workers::spawn_all(directory.disk(), &events)?;
         let (fate, fate_out) = watch::channel(Fate::Serving);
-        let owner = OwnerThread { owner, clock, writes, background, maintenance, fate, directory };
-        spawn("owner", move || owner.run(&events_out))?;
+        let owner = OwnerThread { owner, clock, workers, directory };
+        spawn("owner", move || {
+            let (ended, directory) = owner.run(&events_out);
+            end(ended, directory, joins, &fate);
+        })?;
         Ok(Self { handle, events, fate: fate_out })
     }
 
@@ -145,8 +121,32 @@ impl Broker {
     }
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    thread::Builder::new().name(name.to_owned()).spawn(body).map(drop)
+/// Tells the fate of a broker and lets its lock go, which waits for the other threads: what they
+/// have in hand is written to the directory, and is no part of the next broker's.
+fn end(
+    ended: Option<Fate>,
+    directory: Directory,
+    others: [JoinHandle<()>; 3],
+    fate: &watch::Sender<Fate>,
+) {
+    let is_drained = match ended {
+        Some(Fate::Failed(cause)) => {
+            // At once: a disk that fails may hang as well.
+            fate.send_replace(Fate::Failed(cause));
+            false
+        }
+        Some(Fate::Drained) => true,
+        Some(Fate::Serving) | None => false,
+    };
+    for other in others {
+        if other.join().is_err() {
+            error!("a thread of the broker panicked");
+        }
+    }
+    drop(directory);
+    if is_drained {
+        fate.send_replace(Fate::Drained);
+    }
 }
 
 /// What the owner's thread has in hand after it handed out a write.
@@ -163,16 +163,15 @@ enum Early {
 struct OwnerThread {
     owner: Owner<Caller>,
     clock: BrokerClock,
-    writes: mpsc::Sender<(WriteJob, Vec<Held<Caller>>)>,
-    background: mpsc::Sender<Background>,
-    maintenance: mpsc::Sender<Maintenance>,
-    fate: watch::Sender<Fate>,
+    workers: Workers,
     /// Keeps the lock.
     directory: Directory,
 }
 
 impl OwnerThread {
-    fn run(mut self, events: &mpsc::Receiver<Event<Caller>>) {
+    /// Runs until the broker ends; returns how, with what keeps the lock. The channels to the other
+    /// threads are closed then.
+    fn run(mut self, events: &mpsc::Receiver<Event<Caller>>) -> (Option<Fate>, Directory) {
         let mut effects = Vec::new();
         loop {
             self.owner.flush(self.clock.now(), &mut effects);
@@ -182,10 +181,7 @@ impl OwnerThread {
                     early = self.write(job, held, events);
                 } else if let Some(fate) = self.carry_out(effect) {
                     refuse_rest(events);
-                    // The lock goes before the fate is told: who hears it may start another.
-                    drop(self.directory);
-                    self.fate.send_replace(fate);
-                    return;
+                    return (Some(fate), self.directory);
                 }
             }
             let event = match early {
@@ -193,7 +189,7 @@ impl OwnerThread {
                 Early::WroteHere(outcome) => Event::Written(outcome),
                 Early::Unknown => match self.next(events) {
                     Some(event) => event,
-                    None => return,
+                    None => return (None, self.directory),
                 },
             };
             self.owner.step(self.clock.now(), event);
@@ -212,7 +208,7 @@ impl OwnerThread {
         events: &mpsc::Receiver<Event<Caller>>,
     ) -> Early {
         if let Ok(event) = events.try_recv() {
-            self.hand_to(&self.writes, (job, held));
+            self.workers.write(job, held);
             return Early::Arrived(event);
         }
         let outcome = run_write(&job);
@@ -239,18 +235,18 @@ impl OwnerThread {
         match effect {
             Effect::Write(..) => unreachable!("a write is carried out by itself"),
             Effect::Release(held) => release(held),
-            Effect::Prepare(job) => self.hand_to(&self.background, Background::Prepare(job)),
-            Effect::Seal(job) => self.hand_to(&self.background, Background::Seal(job)),
+            Effect::Prepare(job) => self.workers.background(Background::Prepare(job)),
+            Effect::Seal(job) => self.workers.background(Background::Seal(job)),
             Effect::ReadForMove(read) => {
-                self.hand_to(&self.background, Background::ReadForMove(read));
+                self.workers.background(Background::ReadForMove(read));
             }
             Effect::Checkpoint(task) => {
-                self.hand_to(&self.maintenance, Maintenance::Checkpoint(task));
+                self.workers.maintenance(Maintenance::Checkpoint(task));
             }
-            Effect::Scrub(task) => self.hand_to(&self.maintenance, Maintenance::Scrub(task)),
-            Effect::Compact(task) => self.hand_to(&self.maintenance, Maintenance::Compact(task)),
-            Effect::Unlink(unlink) => self.hand_to(&self.maintenance, Maintenance::Unlink(unlink)),
-            Effect::Reserve(task) => self.hand_to(&self.maintenance, Maintenance::Reserve(task)),
+            Effect::Scrub(task) => self.workers.maintenance(Maintenance::Scrub(task)),
+            Effect::Compact(task) => self.workers.maintenance(Maintenance::Compact(task)),
+            Effect::Unlink(unlink) => self.workers.maintenance(Maintenance::Unlink(unlink)),
+            Effect::Reserve(task) => self.workers.maintenance(Maintenance::Reserve(task)),
             Effect::ReserveFailed(cause) => {
                 warn!(%cause, "cannot hold space back for a full disk; it is tried again later");
             }
@@ -279,11 +275,6 @@ impl OwnerThread {
         }
         None
     }
-
-    #[expect(clippy::unused_self, reason = "reads as one of the owner's verbs")]
-    fn hand_to<T>(&self, thread: &mpsc::Sender<T>, job: T) {
-        thread.send(job).expect("the threads of a broker live as long as its owner");
-    }
 }
 
 /// The next event, if it comes within moments. Whoever else has work on this core goes first.
@@ -307,80 +298,6 @@ fn refuse_rest(events: &mpsc::Receiver<Event<Caller>>) {
     }
 }
 
-fn release(held: Vec<Held<Caller>>) {
-    for Held { waiter, answer } in held {
-        waiter.tell(answer);
-    }
-}
-
-fn run_write(job: &WriteJob) -> std::io::Result<Duration> {
-    let outcome = timed(|| job.run());
-    if let Ok(took) = &outcome
-        && *took > SLOW_SYNC
-    {
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        warn!(took_ms, "the disk was slow to sync");
-    }
-    outcome
-}
-
-fn write_log(
-    jobs: &mpsc::Receiver<(WriteJob, Vec<Held<Caller>>)>,
-    owner: &mpsc::Sender<Event<Caller>>,
-) {
-    for (job, held) in jobs {
-        let outcome = run_write(&job);
-        let is_durable = outcome.is_ok();
-        // The owner can hand out the next write while the answers of this one are released.
-        if owner.send(Event::Written(outcome)).is_err() {
-            return;
-        }
-        if is_durable {
-            release(held);
-        }
-    }
-}
-
-fn work(disk: &dyn Disk, jobs: &mpsc::Receiver<Background>, owner: &mpsc::Sender<Event<Caller>>) {
-    for job in jobs {
-        let event = match job {
-            Background::Prepare(job) => Event::Prepared(job.run(disk)),
-            Background::Seal(job) => {
-                let bytes = job.footer_bytes();
-                Event::Sealed(job.run().map(|()| bytes))
-            }
-            Background::ReadForMove(read) => {
-                Event::Request(Request { command: read.run(), waiter: None })
-            }
-        };
-        if owner.send(event).is_err() {
-            return;
-        }
-    }
-}
-
-fn maintain(
-    disk: &dyn Disk,
-    tasks: &mpsc::Receiver<Maintenance>,
-    owner: &mpsc::Sender<Event<Caller>>,
-) {
-    for task in tasks {
-        let event = match task {
-            Maintenance::Checkpoint(task) => Event::Checkpointed(task.run(disk)),
-            Maintenance::Scrub(task) => Event::Scrubbed(task.run(disk)),
-            Maintenance::Compact(task) => Event::Compacted(task.run(disk)),
-            Maintenance::Reserve(task) => Event::Reserved(task.run(disk)),
-            Maintenance::Unlink(unlink) => {
-                unlink.run(disk);
-                continue;
-            }
-        };
-        if owner.send(event).is_err() {
-            return;
-        }
-    }
-}
-
 /// An error with all that caused it, on one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -399,7 +316,7 @@ mod tests {
     use crate::{
         broker::{owner, scrub, start, start::Settings, upkeep},
         clock::SystemClock,
-        disk::SimDisk,
+        disk::{Disk, SimDisk},
         entropy::SeededEntropy,
         state,
         types::{
@@ -408,7 +325,7 @@ mod tests {
         },
     };
 
-    fn broker(disk: &SimDisk) -> Broker {
+    fn started(disk: &SimDisk) -> Started<Caller> {
         let settings = Settings {
             segment_bytes: 1 << 20,
             tail_cache_bytes: 1 << 20,
@@ -422,9 +339,13 @@ mod tests {
             accept_clock: false,
         };
         let (clock, entropy) = (Arc::new(SystemClock), Box::new(SeededEntropy::new(1)));
-        let started = start(settings, Arc::new(disk.clone()), clock, entropy, &mut |_| {});
+        start(settings, Arc::new(disk.clone()), clock, entropy, &mut |_| {})
+            .expect("the disk is whole")
+    }
+
+    fn broker(disk: &SimDisk) -> Broker {
         let limits = Limits { requests_max: 100, polls_max: 100, bytes_max: 1 << 20 };
-        Broker::run(started.expect("the disk is whole"), limits).expect("threads can be made")
+        Broker::run(started(disk), limits).expect("threads can be made")
     }
 
     async fn drain(broker: &Broker) {
@@ -468,6 +389,33 @@ mod tests {
         let third = broker(&disk);
         let counts = third.handle().get_queue(jobs).await.expect("a queue").counts;
         assert_eq!((counts.ready, counts.in_flight, counts.oldest_age), (0, 0, None));
+    }
+
+    /// Who hears that a broker is drained may start another on the same directory, in which nothing
+    /// may be written to any more by the first.
+    #[test]
+    fn a_broker_is_drained_when_its_last_thread_has_ended() {
+        let disk = SimDisk::new();
+        let directory = started(&disk).directory;
+        let (fate, fate_out) = watch::channel(Fate::Serving);
+        let (let_go, waits) = mpsc::channel::<()>();
+        let (say, said) = mpsc::channel();
+        let (look, on) = (fate_out.clone(), disk.clone());
+        let last = spawn("last", move || {
+            waits.recv().expect("the test lets it go");
+            let is_told = !matches!(*look.borrow(), Fate::Serving);
+            say.send((is_told, on.lock("LOCK").is_ok())).expect("the test listens");
+        });
+        let [first, second] = [(); 2].map(|()| spawn("done", || ()).expect("a thread"));
+        let others = [first, last.expect("a thread"), second];
+        let owner = thread::spawn(move || end(Some(Fate::Drained), directory, others, &fate));
+        thread::sleep(Duration::from_millis(20));
+        assert!(!owner.is_finished(), "a thread still has work in hand");
+        let_go.send(()).expect("it waits");
+        owner.join().expect("no panic");
+        assert_eq!(said.recv(), Ok((false, false)), "nothing is told or given away before");
+        assert!(matches!(*fate_out.borrow(), Fate::Drained));
+        assert!(disk.lock("LOCK").is_ok(), "another broker can start");
     }
 
     #[tokio::test]
