@@ -43,6 +43,14 @@ impl Delivery {
     pub fn claim(self) {
         self.unclaimed.claim();
     }
+
+    /// Gives back all but the first `count` messages, as if they had not been received: in a FIFO
+    /// queue, what stands behind a message that may be read later ([`BodyError::may_pass`]).
+    /// Whoever got it might be done with it before that message comes.
+    pub fn keep_first(&mut self, count: usize) {
+        self.messages.truncate(count);
+        self.unclaimed.keep_first(count);
+    }
 }
 
 impl Received {

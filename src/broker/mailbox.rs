@@ -152,16 +152,27 @@ impl Unclaimed {
     pub fn claim(mut self) {
         self.leases.clear();
     }
+
+    /// Returns the leases behind the first `count`.
+    pub(super) fn keep_first(&mut self, count: usize) {
+        let behind = self.leases.split_off(count.min(self.leases.len()));
+        self.give_back(behind);
+    }
+
+    fn give_back(&self, leases: Vec<LeaseRef>) {
+        if leases.is_empty() {
+            return;
+        }
+        let command = Command::Return { leases };
+        // An owner that is gone has no leases to end early: they run out by themselves.
+        let _ = self.mailbox.send(Event::Request(Request { command, waiter: None }));
+    }
 }
 
 impl Drop for Unclaimed {
     fn drop(&mut self) {
-        if self.leases.is_empty() {
-            return;
-        }
-        let command = Command::Return { leases: std::mem::take(&mut self.leases) };
-        // An owner that is gone has no leases to end early: they run out by themselves.
-        let _ = self.mailbox.send(Event::Request(Request { command, waiter: None }));
+        let leases = std::mem::take(&mut self.leases);
+        self.give_back(leases);
     }
 }
 

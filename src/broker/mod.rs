@@ -4,9 +4,9 @@
 //! [`owner`] is the machine that holds the state, with its parts `batch`, `parked` and `execute`;
 //! `upkeep` says when checkpoints are due, `compactor` and `reserve` do what their names say,
 //! as does `scrub`;
-//! [`start`](mod@start) recovers one, `run` gives it a thread and `workers` the threads that do what
-//! it hands out; [`examine`] and [`audit`](audit()) go through a start without being one; `repair`
-//! salvages what a start refuses; [`Looker`] answers without changing anything;
+//! [`start`](mod@start) recovers one, `run` gives it a thread, and `workers` do what it hands out;
+//! [`examine`] and [`audit`](audit()) go through a start without being one; `repair` salvages what
+//! a start refuses; [`Looker`] answers without changing anything;
 //! [`receipt`] seals leases into receipt handles and opens them.
 
 mod audit;

@@ -1,5 +1,5 @@
-//! The thread of the owner of a broker that serves. It takes from one channel, decides, and hands the
-//! rest to its workers.
+//! The thread of the owner of a broker that serves. It takes from one channel, decides, and hands
+//! the rest to its workers.
 
 use std::{
     sync::{Arc, mpsc},

@@ -1,5 +1,5 @@
-//! The threads that do what the owner hands out: the log writer, one for work in the background, one
-//! for upkeep. Each takes from one channel and ends when the owner has let go of it.
+//! The threads that do what the owner hands out: the log writer, one for work in the background,
+//! one for upkeep. Each takes from one channel and ends when the owner has let go of it.
 
 use std::{
     io,

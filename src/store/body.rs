@@ -63,6 +63,16 @@ pub enum BodyError {
     Decode(#[from] DecodeError),
 }
 
+impl BodyError {
+    /// Whether a later read may succeed.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Abandoned(_) => true,
+            Self::Damaged { .. } | Self::Decode(_) => false,
+        }
+    }
+}
+
 impl BodyRef {
     /// What goes with the message, and its body, without waiting for the device: `None` if it would
     /// have to wait.

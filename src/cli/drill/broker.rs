@@ -62,8 +62,13 @@ pub(super) struct Ended {
 }
 
 impl Broker {
-    /// Starts one on this directory; `wrapper` is a program and its arguments to start it through.
-    pub(super) fn start(data_dir: &Path, wrapper: &[String]) -> io::Result<Self> {
+    /// Starts one on this directory, of which it may take so many bytes; `wrapper` is a program and
+    /// its arguments to start it through.
+    pub(super) fn start(
+        data_dir: &Path,
+        data_bytes_max: Option<u64>,
+        wrapper: &[String],
+    ) -> io::Result<Self> {
         let program = std::env::current_exe()?;
         let mut command = match wrapper.split_first() {
             None => Command::new(program),
@@ -74,6 +79,9 @@ impl Broker {
             }
         };
         command.args(["serve", "--data-dir"]).arg(data_dir).args(SETTINGS);
+        if let Some(bytes) = data_bytes_max {
+            command.arg("--data-bytes-max").arg(format!("{bytes}B"));
+        }
         // What is set for another broker is not for this one.
         let others = std::env::vars_os().map(|(name, _)| name);
         for name in others.filter(|name| name.to_string_lossy().starts_with("LEDGERQ_")) {

@@ -47,7 +47,7 @@ Where the data lies:
   DIR with a log       in a copy beside it, on the same disk; DIR itself is only read. It must not be
                        in use (code 4). There must be room for the copy, and for a profile with
                        mounts for three of them
-The profiles full-disk, power and io-error, and mixed if it can, mount small file systems of their
+The profiles power and io-error, and full-disk and mixed if they can, mount small file systems of their
 own there; that needs root. What was mounted or made is gone at the end, also after Ctrl-C. Only if
 something was found, all of it stays, and a line says where.
 

@@ -39,6 +39,8 @@ pub(super) struct Mounted {
     pub(super) data_dir: PathBuf,
     ballast: PathBuf,
     bytes: u64,
+    /// How much of the disk the broker may take, if it has no file system of its own.
+    quota: Option<u64>,
 }
 
 /// A directory that is removed with everything in it, unless it is to be kept.
@@ -115,14 +117,15 @@ impl Place {
 
 impl Mounted {
     fn make(medium: Medium, scratch: &Path, bytes: u64) -> io::Result<Self> {
-        if medium != Medium::Directory && !rustix::process::geteuid().is_root() {
+        let has_mounts = !matches!(medium, Medium::Directory | Medium::Quota);
+        if has_mounts && !rustix::process::geteuid().is_root() {
             return Err(io::Error::other("mounting needs root"));
         }
         // Below the mount point, since a file system has something of its own in its root. The
         // broker makes it, durably.
         let (at, outer) = (scratch.join("mount"), scratch.join("memory"));
         let (image, memory, dir) = match medium {
-            Medium::Directory => (None, None, scratch.to_owned()),
+            Medium::Directory | Medium::Quota => (None, None, scratch.to_owned()),
             Medium::Image => (Some(Image::make(&scratch.join("image"), &at, bytes)?), None, at),
             Medium::Memory => (None, Some(Memory::mount(&at, bytes)?), at),
             Medium::ImageInMemory => {
@@ -131,7 +134,8 @@ impl Mounted {
             }
         };
         let (data_dir, ballast) = (dir.join("data"), dir.join("ballast"));
-        Ok(Self { image, memory, data_dir, ballast, bytes })
+        let quota = (medium == Medium::Quota).then_some(bytes);
+        Ok(Self { image, memory, data_dir, ballast, bytes, quota })
     }
 
     /// Gives the memory below an image as much as the image can need.
@@ -140,14 +144,27 @@ impl Mounted {
         memory.resize(self.bytes + MEMORY_SPARE_BYTES)
     }
 
+    /// The most that the next broker may take of the disk, in bytes.
+    pub(super) fn data_bytes_max(&self) -> Option<u64> {
+        self.quota
+    }
+
     /// Takes some of the space away, to be given back to a broker that cannot start without.
-    pub(super) fn take_ballast(&self) -> io::Result<()> {
+    pub(super) fn take_ballast(&mut self) -> io::Result<()> {
+        if let Some(quota) = &mut self.quota {
+            *quota = self.bytes - BALLAST_BYTES as u64;
+            return Ok(());
+        }
         let zeros = vec![0; BALLAST_BYTES];
         fs::write(&self.ballast, zeros).or_else(|_| self.give_ballast())
     }
 
     /// Gives that space back.
-    pub(super) fn give_ballast(&self) -> io::Result<()> {
+    pub(super) fn give_ballast(&mut self) -> io::Result<()> {
+        if let Some(quota) = &mut self.quota {
+            *quota = self.bytes;
+            return Ok(());
+        }
         match fs::remove_file(&self.ballast) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             outcome => outcome,

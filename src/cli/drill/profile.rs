@@ -11,7 +11,7 @@ pub(super) enum Profile {
     Mixed,
     /// kill -9, also while the broker recovers
     Kill,
-    /// A file system that is filled and drained; needs root
+    /// A disk that is filled and drained: without root the part of it that a broker may take
     FullDisk,
     /// A power cut of a file system in a file; needs root
     Power,
@@ -41,6 +41,8 @@ pub(super) enum Fault {
 pub(super) enum Medium {
     /// In the directory.
     Directory,
+    /// In the directory, of which the broker may take some bytes (`data_bytes_max`).
+    Quota,
     /// On an ext4 file system in a file of the directory.
     Image,
     /// On a file system in memory.
@@ -71,9 +73,9 @@ impl Profile {
     /// The media that do for it, the best first.
     pub(super) fn media(self) -> &'static [Medium] {
         match self {
-            Self::Mixed => &[Medium::Image, Medium::Directory],
+            Self::Mixed => &[Medium::Image, Medium::Quota],
             Self::Kill => &[Medium::Directory],
-            Self::FullDisk => &[Medium::Image, Medium::Memory],
+            Self::FullDisk => &[Medium::Image, Medium::Memory, Medium::Quota],
             Self::Power => &[Medium::Image],
             Self::IoError => &[Medium::ImageInMemory],
         }
@@ -89,6 +91,7 @@ impl Profile {
             (Self::Mixed, Medium::Image) => {
                 vec![Fault::Kill, Fault::Power, Fault::Terminate, Fault::FullDisk]
             }
+            (Self::Mixed, Medium::Quota) => vec![Fault::Kill, Fault::Terminate, Fault::FullDisk],
             (Self::Mixed, Medium::Directory | Medium::Memory | Medium::ImageInMemory) => {
                 vec![Fault::Kill, Fault::Terminate]
             }
@@ -143,6 +146,7 @@ impl Medium {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Directory => "a directory",
+            Self::Quota => "a directory with a bound",
             Self::Image => "ext4 on a loop device",
             Self::Memory => "tmpfs",
             Self::ImageInMemory => "ext4 on a loop device in a tmpfs that is too small",
@@ -156,10 +160,12 @@ mod tests {
 
     #[test]
     fn what_a_machine_cannot_do_is_told_and_the_rest_is_done() {
-        let (faults, left_out) = Profile::Mixed.faults(Medium::Directory, "no root");
-        assert_eq!(faults, [Fault::Kill, Fault::Terminate]);
+        let (faults, left_out) = Profile::Mixed.faults(Medium::Quota, "no root");
+        assert_eq!(faults, [Fault::Kill, Fault::Terminate, Fault::FullDisk]);
         let told: Vec<_> = left_out.iter().map(|it| (it.fault, it.why.as_str())).collect();
-        assert_eq!(told, [(Fault::Power, "no root"), (Fault::FullDisk, "no root")]);
+        assert_eq!(told, [(Fault::Power, "no root")]);
+        let (faults, left_out) = Profile::Mixed.faults(Medium::Directory, "");
+        assert_eq!((faults.len(), left_out.len()), (2, 2));
         let (faults, left_out) = Profile::Mixed.faults(Medium::Image, "");
         assert_eq!((faults.len(), left_out.len()), (4, 0));
     }

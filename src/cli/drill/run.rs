@@ -130,7 +130,8 @@ impl Drill {
         self.broker = None;
         self.report.starts += 1;
         let watch = Stopwatch::start();
-        let started = Broker::start(&self.place.mounted.data_dir, wrapper);
+        let mounted = &self.place.mounted;
+        let started = Broker::start(&mounted.data_dir, mounted.data_bytes_max(), wrapper);
         let broker = self.broker.insert(started.map_err(StartFailed::Io)?);
         let url = broker.listening().await.map_err(StartFailed::Ended)?;
         broker.serving().await.map_err(StartFailed::Ended)?;

@@ -3,8 +3,9 @@
 use super::*;
 use crate::{
     broker::Waiter,
+    disk::{Disk, SimDisk},
     proto::v1,
-    store::BodyRef,
+    store::{BodyRef, Place},
     types::{Attribute, AttributeValue, Envelope},
 };
 
@@ -28,6 +29,12 @@ fn body(text: &'static str) -> BodyRef {
 fn damaged() -> BodyRef {
     let payload = Handle::payload(&Envelope::default(), "lost".into());
     BodyRef::Cached(crate::types::Payload { head: "garbage".into(), ..payload })
+}
+
+/// One that the disk does not give.
+pub(super) fn unread() -> BodyRef {
+    let file = SimDisk::new().create("empty").expect("it is new");
+    BodyRef::Stored(Place { file, offset: 0, length: 10, crc: 0 })
 }
 
 #[tokio::test]
@@ -56,6 +63,28 @@ async fn what_is_answered_is_claimed_and_a_damaged_message_fails_alone() {
     let Ok(Command::Receive { options, .. }) = asked.recv() else { panic!("a receive was asked") };
     assert_eq!(options.count_max, 10);
     assert!(matches!(asked.recv(), Ok(Command::GetQueue { .. })));
+}
+
+/// In a FIFO queue: whoever got it might be done with it before that message comes.
+#[tokio::test]
+async fn what_stands_behind_a_message_that_may_be_read_later_goes_back() {
+    let (asked, heard) = mpsc::channel();
+    let served = serve_with_owner(move |command, caller| {
+        if let Some(caller) = caller {
+            caller.tell(received(vec![body("one"), unread(), body("three"), body("four")]));
+        }
+        let _ = asked.send(command);
+    })
+    .await;
+    let request = v1::ReceiveRequest { queue: "jobs.fifo".into(), ..receive() };
+    let answer = served.messages().receive(request).await.expect("there are messages");
+    let v1::ReceiveResponse { messages, unavailable } = answer.into_inner();
+    let bodies: Vec<_> = messages.iter().map(|message| &message.body[..]).collect();
+    let handles: Vec<_> = unavailable.iter().map(|message| &message.receipt_handle).collect();
+    assert_eq!((bodies, handles), (vec![&b"one"[..]], vec![&handle_of(2)]));
+    assert!(matches!(heard.recv(), Ok(Command::Receive { .. })));
+    let leases = vec![leased(3).lease(), leased(4).lease()];
+    assert_eq!(heard.recv(), Ok(Command::Return { leases }));
 }
 
 #[tokio::test]

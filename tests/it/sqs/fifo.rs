@@ -1,5 +1,6 @@
 //! FIFO queues, as they are told here.
 
+use ledgerq::disk::SimDisk;
 use serde_json::{Value, json};
 
 use super::{client::BOTH, served::Served};
@@ -78,4 +79,44 @@ fn a_duplicate_is_told_the_first_ones_id_and_number() {
         let again = served.done(protocol, "ReceiveMessage", receive);
         assert_eq!(again["Messages"][0]["Attributes"]["SequenceNumber"], number);
     }
+}
+
+/// Whoever got what stands behind it might be done with that before it comes.
+#[test]
+fn what_stands_behind_a_message_that_may_be_read_later_waits_for_it() {
+    for protocol in BOTH {
+        let disk = SimDisk::new();
+        let served = Served::on(&disk);
+        let url = served.queue("jobs.fifo", json!({"FifoQueue": "true"}));
+        for (group, name) in [("g", "first"), ("g", "second"), ("g", "third"), ("h", "other")] {
+            // Each in sectors of its own.
+            let message = json!({
+                "QueueUrl": url, "MessageBody": name.repeat(1000), "MessageGroupId": group,
+                "MessageDeduplicationId": name,
+            });
+            served.done(protocol, "SendMessage", message);
+        }
+        let (path, offset) = place_of(&disk, &"second".repeat(200));
+        disk.make_unreadable(&path, offset + 600).expect("it is there");
+        let receive = || -> Vec<String> {
+            let given = json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 5});
+            let told = served.done(protocol, "ReceiveMessage", given);
+            let messages = told["Messages"].as_array().cloned().unwrap_or_default();
+            let name = |message: &Value| message["Body"].as_str().unwrap_or("")[..5].to_owned();
+            messages.iter().map(name).collect()
+        };
+        assert_eq!([receive(), receive(), receive()], [vec!["first"], vec!["other"], vec![]]);
+        served.advance(6);
+        assert_eq!(receive(), ["first"]);
+    }
+}
+
+/// Where on the disk these bytes are.
+fn place_of(disk: &SimDisk, bytes: &str) -> (String, u64) {
+    let of_file = |path: String| {
+        let within = disk.file(&path)?;
+        let at = within.windows(bytes.len()).position(|window| window == bytes.as_bytes())?;
+        Some((path, at as u64))
+    };
+    disk.paths().into_iter().find_map(of_file).expect("it is on the disk")
 }

@@ -33,8 +33,17 @@ impl Served {
     }
 
     pub(super) fn with_keys(keys: Vec<KeyPair>) -> Self {
+        Self::with(keys, SimDisk::new())
+    }
+
+    /// One whose messages are on this disk, and nowhere else.
+    pub(super) fn on(disk: &SimDisk) -> Self {
+        Self::with(Vec::new(), disk.clone())
+    }
+
+    fn with(keys: Vec<KeyPair>, disk: SimDisk) -> Self {
         let clock = ToldClock::new();
-        let (disk, entropy) = (Arc::new(SimDisk::new()), Box::new(SeededEntropy::new(1)));
+        let (disk, entropy) = (Arc::new(disk), Box::new(SeededEntropy::new(1)));
         // A message of the largest size needs four times as much.
         let settings =
             ledgerq::broker::start::Settings { segment_bytes: 8 << 20, ..small_settings() };

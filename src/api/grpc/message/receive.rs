@@ -40,17 +40,38 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// Reads the messages of a delivery. Their leases are not claimed yet.
+/// Reads the messages of a delivery, and in a FIFO queue gives back what stands behind one that
+/// may be read later. The leases of what it tells are not claimed yet.
 pub(super) async fn read_all(
     broker: &Handle,
     delivery: &mut Delivery,
     is_fifo: bool,
 ) -> v1::ReceiveResponse {
-    let mut received = std::mem::take(&mut delivery.messages).into_iter();
+    let received = std::mem::take(&mut delivery.messages);
+    let response = read_each(broker, received, is_fifo).await;
+    delivery.keep_first(count(&response));
+    response
+}
+
+/// How many messages an answer tells of.
+pub(super) fn count(response: &v1::ReceiveResponse) -> usize {
+    response.messages.len() + response.unavailable.len()
+}
+
+async fn read_each(broker: &Handle, received: Vec<Received>, is_fifo: bool) -> v1::ReceiveResponse {
+    let mut received = received.into_iter();
     let mut response = v1::ReceiveResponse::default();
-    let mut tell = |told| match told {
-        Ok(message) => response.messages.push(message),
-        Err(unavailable) => response.unavailable.push(unavailable),
+    // Whether what stands behind it is told too.
+    let mut tell = |told: Result<v1::Message, v1::UnavailableMessage>| match told {
+        Ok(message) => {
+            response.messages.push(message);
+            true
+        }
+        Err(unavailable) => {
+            let may_come = unavailable.reason() == v1::UnavailableReason::ReadFailed;
+            response.unavailable.push(unavailable);
+            !(is_fifo && may_come)
+        }
     };
     // As long as nothing waits for the device, there is nothing to do at the same time.
     let mut first_to_wait = None;
@@ -59,7 +80,9 @@ pub(super) async fn read_all(
             first_to_wait = Some(one);
             break;
         };
-        tell(told(broker, &one, content, is_fifo));
+        if !tell(told(broker, &one, content, is_fifo)) {
+            return response;
+        }
     }
     let waiting = first_to_wait.into_iter().chain(received);
     let reads = waiting.map(|one| async move {
@@ -68,7 +91,9 @@ pub(super) async fn read_all(
     });
     let mut contents = stream::iter(reads).buffered(READS_MAX);
     while let Some(content) = contents.next().await {
-        tell(content);
+        if !tell(content) {
+            break;
+        }
     }
     drop(contents);
     response

@@ -24,7 +24,7 @@ use crate::{
         refusal::fault,
         request::{Answer, Call, Protocol},
     },
-    broker::{Received, digest},
+    broker::{BodyError, Received, digest},
     types::{
         Attribute, AttributeValue, Envelope, GroupId, Millis, QueueName, ReceiveOptions, check_id,
     },
@@ -114,8 +114,18 @@ pub(super) async fn answer(call: &Call, given: Given) -> Result<Answer, Fault> {
     let mut messages = Vec::with_capacity(received.len());
     let reads = stream::iter(received).map(|one| read(call, one, is_fifo, &wanted));
     let mut reads = reads.buffered(READS_MAX);
+    let mut count = 0;
     while let Some(message) = reads.next().await {
-        messages.extend(message);
+        count += 1;
+        match message {
+            Ok(message) => messages.push(message),
+            Err(error) if is_fifo && error.may_pass() => {
+                // What stands behind it waits for it.
+                delivery.keep_first(count);
+                break;
+            }
+            Err(_) => {}
+        }
     }
     drop(reads);
     let answer = call.done(&All { messages });
@@ -173,17 +183,23 @@ impl Wanted {
     }
 }
 
-/// A message as the client is told it; `None` if its bytes cannot be given.
-async fn read(call: &Call, received: Received, is_fifo: bool, wanted: &Wanted) -> Option<Told> {
+/// A message as the client is told it; an error, which the operator is told, if its bytes cannot be
+/// given.
+async fn read(
+    call: &Call,
+    received: Received,
+    is_fifo: bool,
+    wanted: &Wanted,
+) -> Result<Told, BodyError> {
     let message_id = call.broker.message_id(received.leased.seq).to_string();
     match received.content().await {
         Ok((envelope, body)) => {
-            Some(message(call, message_id, &received, (envelope, body), is_fifo, wanted))
+            Ok(message(call, message_id, &received, (envelope, body), is_fifo, wanted))
         }
         Err(error) => {
             let cause = std::error::Error::source(&error);
             tracing::error!(message_id, %error, cause, "a message's bytes cannot be given");
-            None
+            Err(error)
         }
     }
 }

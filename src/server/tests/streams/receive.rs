@@ -233,3 +233,45 @@ async fn leases_are_extended_as_long_as_the_stream_has_them() {
     assert_eq!((answer.extension_results.len(), answer.messages.len()), (1, 0));
     drop(heard);
 }
+
+#[tokio::test]
+async fn credits_of_what_goes_back_behind_an_unread_message_are_used_again() {
+    let (asked, heard) = mpsc::channel();
+    let mut is_first = true;
+    let served = serve_with_owner(move |command, caller| {
+        let answer = match command {
+            Command::Receive { .. } => received(if std::mem::take(&mut is_first) { 4 } else { 0 }),
+            _ => reply(Reply::Queue(view())),
+        };
+        if let Some(caller) = caller {
+            caller.tell(answer);
+        }
+        // The test has seen enough, at some time.
+        let _ = asked.send(command);
+    })
+    .await;
+    let (_requests, mut answers) = open(&served, from("jobs.fifo", 6)).await;
+    let answer = next(&mut answers).await;
+    assert_eq!((answer.messages.len(), answer.unavailable.len()), (1, 1));
+    assert_eq!(answer.unavailable[0].receipt_handle, handle_of(2));
+    let heard = tokio::task::spawn_blocking(move || {
+        let mut heard = heard.into_iter();
+        let returned = heard.find(|command| matches!(command, Command::Return { .. }));
+        // Of six credits, two messages have taken two.
+        let is_for_the_rest =
+            |command| matches!(command, Command::Receive { options, .. } if options.count_max == 4);
+        (returned, heard.any(is_for_the_rest))
+    });
+    let leases = vec![leased(3).lease(), leased(4).lease()];
+    assert_eq!(heard.await.expect("no panic"), (Some(Command::Return { leases }), true));
+}
+
+/// So many messages, of which the second cannot be read now.
+fn received(count: u64) -> Answer {
+    let payload = |seq| {
+        let payload = Handle::payload(&crate::types::Envelope::default(), "body".into());
+        if seq == 2 { delivery::unread() } else { crate::store::BodyRef::Cached(payload) }
+    };
+    let leased = (1..=count).map(leased).collect();
+    Answer { reply: Ok(Reply::Received(leased)), bodies: (1..=count).map(payload).collect() }
+}

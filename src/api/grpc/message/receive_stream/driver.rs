@@ -222,7 +222,7 @@ impl Driver {
 
     fn deliver(&mut self, given: Result<Given, Rejection>) {
         match given {
-            Ok(Given { response, leases, delivery }) => {
+            Ok(Given { response, leases, delivery, .. }) => {
                 self.held.take(&leases);
                 delivery.claim();
                 self.outbox.deliver(response, leases);

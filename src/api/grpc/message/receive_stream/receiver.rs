@@ -40,6 +40,8 @@ pub(super) struct Given {
     pub(super) response: v1::ReceiveResponse,
     pub(super) leases: Vec<LeaseRef>,
     pub(super) delivery: Delivery,
+    /// Messages that came and were given back.
+    returned_count: u64,
 }
 
 impl Receiver {
@@ -87,6 +89,7 @@ impl Receiver {
                 }
                 given = of(&mut self.reading), if self.reading.is_some() => {
                     self.reading = None;
+                    self.credits += given.returned_count;
                     return Ok(given);
                 }
                 () = of(&mut self.pause), if self.pause.is_some() => self.pause = None,
@@ -133,9 +136,13 @@ impl Receiver {
 }
 
 async fn read(broker: Arc<Handle>, mut delivery: Delivery, is_fifo: bool) -> Given {
-    let leases = delivery.messages.iter().map(|message| message.leased.lease()).collect();
+    let mut leases: Vec<LeaseRef> =
+        delivery.messages.iter().map(|message| message.leased.lease()).collect();
     let response = receive::read_all(&broker, &mut delivery, is_fifo).await;
-    Given { response, leases, delivery }
+    let told_count = receive::count(&response);
+    let returned_count = (leases.len() - told_count) as u64;
+    leases.truncate(told_count);
+    Given { response, leases, delivery, returned_count }
 }
 
 /// The output of a future that may be there.
