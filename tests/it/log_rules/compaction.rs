@@ -2,9 +2,8 @@
 
 use ledgerq::{
     disk::sim::{Choice, Counter, EntryChange, Fault, Faults, Random, keep_all},
-    log::SEGMENTS_DIR,
-    types::Command,
-    types::Millis,
+    log::{SEGMENT_BYTES_MIN, SEGMENTS_DIR},
+    types::{Command, Millis, Rejection},
 };
 
 use super::{Life, damage_all_checkpoints, outputs, segments};
@@ -130,4 +129,20 @@ fn r5_an_output_still_has_its_name_when_what_it_replaced_is_gone() {
     assert_eq!(life.count(), 2);
     life.broker.advance(Millis::from_secs(3601));
     assert_eq!(life.take(2).len(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_left_as_it_is() {
+    let mut life = Life::begin();
+    life.send(7);
+    life.consume(2);
+    life.checkpoint();
+    let (first, files) = (segments(&life.disk)[0].clone(), segments(&life.disk));
+    // The third message, which is one of those to be copied.
+    let offset = SEGMENT_BYTES_MIN / 8 * 5;
+    life.disk.make_unreadable(&first, offset).expect("it is there");
+    let refused = life.broker.ask(Command::Compact).expect("it is answered").reply;
+    assert!(matches!(refused, Err(Rejection::MaintenanceFailed { .. })), "{refused:?}");
+    assert_eq!((segments(&life.disk), outputs(&life.disk)), (files, Vec::new()));
+    assert_eq!(life.count(), 5, "all of them are there still");
 }
