@@ -14,7 +14,7 @@ use crate::commands::{entry, queue, send};
 
 #[test]
 fn r2_a_reclaimed_delete_does_not_make_an_older_segment_look_whole() {
-    let mut life = Life::begin();
+    let mut life = Life::begin_tidy();
     life.send(3);
     let leases = life.take(3);
     // The deletes of what lies in the first segment lie in another.
