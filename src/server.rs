@@ -7,8 +7,9 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::oneshot};
-use tonic::transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming};
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 
+use self::accept::Door;
 use crate::{
     api::{Gate, grpc},
     clock::TestClock,
@@ -31,6 +32,8 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Settings {
     /// Certificate chain and key in PEM, if the API is to speak TLS.
     pub tls: Option<Identity>,
+    /// Connections at once.
+    pub connections_max: usize,
     /// How long calls under way may take to end once the shutdown begins.
     pub drain_max: Duration,
     /// Bytes that are kept of requests that are coming in, over all connections; at least one
@@ -72,7 +75,7 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Drained, ServeError> {
-    let Settings { tls, drain_max, incoming_bytes_max, test_clock } = settings;
+    let Settings { tls, connections_max, drain_max, incoming_bytes_max, test_clock } = settings;
     let (health, health_service) = grpc::health::Reporter::new().await;
     let mut server = builder();
     if let Some(identity) = tls {
@@ -82,8 +85,7 @@ pub async fn serve(
     let services = grpc::routes(&gate, test_clock, incoming_bytes_max);
     let health_service = health_service.max_decoding_message_size(grpc::NAME_BYTES_MAX);
     let router = server.add_routes(services).add_service(health_service);
-    let incoming =
-        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE_AFTER));
+    let incoming = Door::new(listener, connections_max).connections(KEEPALIVE_AFTER);
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = router.serve_with_incoming_shutdown(incoming, async {
         // A supervisor that is gone is a shutdown as well.
@@ -115,6 +117,7 @@ pub fn builder() -> Server {
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
+mod accept;
 pub mod sqs;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::mailbox::Unclaimed;
+use super::mailbox::{Room, Unclaimed};
 use crate::{
     store::{BodyError, BodyRef},
     types::{Browsed, Envelope, Leased, Seq},
@@ -14,6 +14,7 @@ pub struct Delivery {
     /// The messages; none if there were none.
     pub messages: Vec<Received>,
     pub(super) unclaimed: Unclaimed,
+    pub(super) room: Room,
 }
 
 /// One received message.
@@ -29,6 +30,8 @@ pub struct BrowsePage {
     pub messages: Vec<Looked>,
     /// Behind which message the next page begins; `None` if there is none.
     pub next: Option<Seq>,
+    /// To be kept until the answer is sent.
+    pub room: Room,
 }
 
 /// One message that was looked at.
@@ -39,9 +42,12 @@ pub struct Looked {
 }
 
 impl Delivery {
-    /// The reply is on its way to the client: the leases stay.
-    pub fn claim(self) {
+    /// The reply is on its way to the client: the leases stay. The room is to be kept until the
+    /// reply is sent.
+    #[must_use]
+    pub fn claim(self) -> Room {
         self.unclaimed.claim();
+        self.room
     }
 
     /// Gives back all but the first `count` messages, as if they had not been received: in a FIFO

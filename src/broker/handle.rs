@@ -21,7 +21,8 @@ use crate::{
         DeleteMode, DeleteOutcome, Envelope, LeaseRef, Leased, Lineage, MessageId, Millis,
         MoveSpec, MoveTaskView, Payload, QueueName, QueueView, ReceiveOptions, Rejection, Reply,
         ScrubStatus, SendEntry, Sent, Seq, SettingsPatch, Status, Step, StepOutcome, TaskId,
-        Timestamp, limits::ENTRIES_MAX,
+        Timestamp,
+        limits::{ENTRIES_MAX, RECEIVE_BYTES_MAX},
     },
 };
 
@@ -133,21 +134,25 @@ impl Handle {
         })
     }
 
-    /// Leases messages, waiting for a first one if asked to.
+    /// Leases messages, waiting for a first one if asked to. [`Rejection::Overloaded`] says that
+    /// too much of what was received before is still to be read by those who asked for it; nothing
+    /// is leased then, and nothing counted.
     pub async fn receive(
         &self,
         queue: QueueName,
         options: ReceiveOptions,
         wait: Option<Millis>,
     ) -> Result<Delivery, Rejection> {
+        self.mailbox.check_room()?;
         let command = Command::Receive { queue, options, wait };
         let (Answer { reply, mut bodies }, unclaimed) = self.mailbox.ask(command).await?;
         match reply? {
             Reply::Received(leased) => {
+                let room = self.mailbox.room(bodies.iter().map(BodyRef::bytes).sum())?;
                 BodyRef::read_together(&mut bodies);
                 let pairs = leased.into_iter().zip(bodies);
                 let messages = pairs.map(|(leased, body)| Received { leased, body }).collect();
-                Ok(Delivery { messages, unclaimed })
+                Ok(Delivery { messages, unclaimed, room })
             }
             other => unreachable!("a receive was answered with {other:?}"),
         }
@@ -276,9 +281,12 @@ impl Handle {
         unclaimed.claim();
         match reply? {
             Reply::Browsed { messages, next } => {
+                // As many as an answer has; those that it has no room for are on the next page.
+                let bytes: u64 = bodies.iter().map(BodyRef::bytes).sum();
+                let room = self.mailbox.room(bytes.min(RECEIVE_BYTES_MAX))?;
                 let pairs = messages.into_iter().zip(bodies);
                 let messages = pairs.map(|(browsed, body)| Looked { browsed, body }).collect();
-                Ok(BrowsePage { messages, next })
+                Ok(BrowsePage { messages, next, room })
             }
             other => unreachable!("a look was answered with {other:?}"),
         }

@@ -2,7 +2,9 @@
 //!
 //! The bound is on everything that is under way, from acceptance to the release of the answer, so
 //! that a slow disk makes callers wait or be refused, and never makes the process grow. A long
-//! poll counts for as long as it is parked, under a limit of its own.
+//! poll counts for as long as it is parked, under a limit of its own. What receives bring counts
+//! from there on, as [`Room`], until the transport has it: a client that asks and does not read
+//! what it asked for is refused, and others with it, before the process grows.
 
 use std::sync::{
     Arc,
@@ -13,7 +15,10 @@ use std::sync::{
 use tokio::sync::oneshot;
 
 use super::{Answer, Event, Request, Waiter};
-use crate::types::{Command, LeaseRef, Leased, Rejection, Reply};
+use crate::types::{Command, LeaseRef, Leased, Rejection, Reply, limits::RECEIVE_BYTES_MAX};
+
+/// What the room of answers is full of.
+const UNREAD: &str = "bytes of answers that clients have not read";
 
 /// How much may be under way at once.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +27,7 @@ pub struct Limits {
     pub requests_max: u64,
     /// Receives that may wait.
     pub polls_max: u64,
-    /// Bytes of messages in requests.
+    /// Bytes of messages in requests; and, counted apart, in answers that were not sent yet.
     pub bytes_max: u64,
 }
 
@@ -63,6 +68,14 @@ struct Budget {
     requests: AtomicU64,
     polls: AtomicU64,
     bytes: AtomicU64,
+    answers: AtomicU64,
+}
+
+/// A share of what answers may take, for as long as it lives: from before their messages are read
+/// until they are sent.
+pub struct Room {
+    budget: Arc<Budget>,
+    bytes: u64,
 }
 
 /// A share of the budget, for as long as it lives.
@@ -77,8 +90,9 @@ impl Mailbox {
     pub fn new(limits: Limits) -> (Self, mpsc::Receiver<Event<Caller>>) {
         let (events, receiver) = mpsc::channel();
         let zero = AtomicU64::default;
-        let budget = Budget { limits, requests: zero(), polls: zero(), bytes: zero() };
-        (Self { events, budget: Arc::new(budget) }, receiver)
+        let (requests, polls, bytes, answers) = (zero(), zero(), zero(), zero());
+        let budget = Arc::new(Budget { limits, requests, polls, bytes, answers });
+        (Self { events, budget }, receiver)
     }
 
     /// Where threads that work for the owner report.
@@ -98,6 +112,22 @@ impl Mailbox {
     /// messages.
     pub(super) fn permit(&self, bytes: u64) -> Result<Permit, Rejection> {
         self.budget.clone().acquire(false, bytes)
+    }
+
+    /// Refuses if there is no room for a full answer. It is asked before messages are leased, so
+    /// that none is leased only to be given back.
+    pub(super) fn check_room(&self) -> Result<(), Rejection> {
+        let budget = &self.budget;
+        fits(budget.answers.load(Ordering::Relaxed), RECEIVE_BYTES_MAX, budget.limits.bytes_max)
+            .then_some(())
+            .ok_or_else(|| overloaded(budget.limits.bytes_max, UNREAD))
+    }
+
+    /// Room for an answer with so many bytes of messages.
+    pub(super) fn room(&self, bytes: u64) -> Result<Room, Rejection> {
+        let budget = self.budget.clone();
+        take(&budget.answers, bytes, budget.limits.bytes_max, UNREAD)?;
+        Ok(Room { budget, bytes })
     }
 
     /// Hands a command to the owner. Commands reach him in the order of these calls.
@@ -199,12 +229,26 @@ fn is_poll(command: &Command) -> bool {
 
 fn take(used: &AtomicU64, count: u64, limit: u64, what: &str) -> Result<(), Rejection> {
     let before = used.fetch_add(count, Ordering::Relaxed);
-    // A single request larger than the whole budget must still pass when nothing else is there.
-    if before > 0 && before + count > limit {
+    if !fits(before, count, limit) {
         used.fetch_sub(count, Ordering::Relaxed);
-        return Err(Rejection::Overloaded { what: format!("{limit} {what}") });
+        return Err(overloaded(limit, what));
     }
     Ok(())
+}
+
+/// A single request larger than the whole budget must still pass when nothing else is there.
+fn fits(before: u64, count: u64, limit: u64) -> bool {
+    before == 0 || before + count <= limit
+}
+
+fn overloaded(limit: u64, what: &str) -> Rejection {
+    Rejection::Overloaded { what: format!("{limit} {what}") }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.budget.answers.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Permit {
@@ -213,5 +257,38 @@ impl Drop for Permit {
         let used = if self.poll { &budget.polls } else { &budget.requests };
         used.fetch_sub(1, Ordering::Relaxed);
         budget.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mailbox(bytes_max: u64) -> Mailbox {
+        Mailbox::new(Limits { requests_max: 1, polls_max: 1, bytes_max }).0
+    }
+
+    #[test]
+    fn answers_that_nobody_reads_have_room_up_to_the_limit_and_no_further() {
+        let mailbox = mailbox(2 * RECEIVE_BYTES_MAX);
+        let first = mailbox.room(RECEIVE_BYTES_MAX).expect("nothing else is there");
+        mailbox.check_room().expect("one more fits");
+        let _second = mailbox.room(RECEIVE_BYTES_MAX).expect("it fits");
+        assert!(mailbox.room(0).is_ok(), "what has no messages needs none");
+        let refused = mailbox.room(1).err();
+        let what = format!("{} {UNREAD}", 2 * RECEIVE_BYTES_MAX);
+        assert_eq!(refused, Some(Rejection::Overloaded { what }));
+        assert_eq!(mailbox.check_room().err(), refused);
+        assert!(mailbox.permit(RECEIVE_BYTES_MAX).is_ok(), "requests are counted apart");
+        drop(first);
+        mailbox.check_room().expect("what was read is given back");
+    }
+
+    #[test]
+    fn one_answer_has_room_however_little_there_is() {
+        let mailbox = mailbox(1);
+        mailbox.check_room().expect("nothing is there");
+        let _room = mailbox.room(RECEIVE_BYTES_MAX).expect("nothing else is there");
+        assert!(mailbox.check_room().is_err());
     }
 }

@@ -39,6 +39,7 @@ pub use audit::{Audit, audit};
 pub use delivery::{BrowsePage, Delivery, Looked, Received};
 pub use handle::{Begun, Handle, Outcomes};
 pub use look::Looker;
+pub use mailbox::Room;
 pub use message::{Answer, Event, Held, Request, Waiter};
 pub use mover::MoveRead;
 pub use owner::{Effect, Owner};

@@ -375,7 +375,7 @@ mod tests {
         let lease = received.messages[0].leased.lease();
         let (_, body) = received.messages[0].content().await.expect("it is whole");
         assert_eq!(body, "hello");
-        received.claim();
+        drop(received.claim());
         drain(&first).await;
 
         let second = broker(&disk);

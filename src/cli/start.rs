@@ -86,8 +86,7 @@ pub(super) async fn serve(
         Mode::Looks => None,
     };
     warn_of_test_clock(test_clock.is_some());
-    let incoming_bytes_max = config.requests_bytes_max;
-    let settings = server::Settings { tls, drain_max, incoming_bytes_max, test_clock };
+    let settings = server_settings(config, tls, test_clock);
     // Whoever drops `end` ends the server as well.
     let serving = server::serve(listener, gate.clone(), settings, async { drop(ended.await) });
     let serving = tokio::spawn(serving);
@@ -167,6 +166,21 @@ async fn look(config: &Config, gate: Gate) -> Result<Broker, Failure> {
     let (looker, lock) = opened?;
     let broker = Broker::look(looker, limits, Box::new(lock));
     broker.map_err(|error| Failure::start(Exit::CannotStart, &error))
+}
+
+/// How the gRPC API is served.
+fn server_settings(
+    config: &Config,
+    tls: Option<Identity>,
+    test_clock: Option<Arc<TestClock>>,
+) -> server::Settings {
+    server::Settings {
+        tls,
+        connections_max: usize::try_from(config.grpc_connections_max).unwrap_or(usize::MAX),
+        drain_max: millis(config.drain_timeout.get()),
+        incoming_bytes_max: config.requests_bytes_max,
+        test_clock,
+    }
 }
 
 /// How much may be under way.

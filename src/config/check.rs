@@ -34,8 +34,9 @@ impl Layer {
         let one_request = Size(limits::REQUEST_BYTES_MAX);
         of.within("requests_bytes_max", self.requests_bytes_max, one_request, Size(tebi))?;
         of.within("in_flight_max", self.in_flight_max, Count(1), Count(10_000_000))?;
-        let connections_max = self.sqs_connections_max;
-        of.within("sqs_connections_max", connections_max, Count(1), Count(1_000_000))?;
+        let (least, most) = (Count(1), Count(1_000_000));
+        of.within("grpc_connections_max", self.grpc_connections_max, least, most)?;
+        of.within("sqs_connections_max", self.sqs_connections_max, least, most)?;
         let (ids_max, most) = (self.deduplication_ids_max, Count(1_000_000_000));
         of.within("deduplication_ids_max", ids_max, Count(1), most)?;
         of.within("drain_timeout", self.drain_timeout, span(0), span(3_600_000))

@@ -32,6 +32,9 @@ pub struct Layer {
     /// Address and port of the gRPC API [default: 127.0.0.1:7420]
     #[arg(long, value_name = "ADDRESS")]
     pub grpc_listen: Option<Address>,
+    /// Connections to the gRPC API at once [default: 20000]
+    #[arg(long, value_name = "COUNT")]
+    pub grpc_connections_max: Option<Count>,
     /// Address and port of the SQS-compatible endpoint, or off [default: 127.0.0.1:9324]
     #[arg(long, value_name = "ADDRESS")]
     pub sqs_listen: Option<Listen>,
@@ -102,10 +105,11 @@ pub struct Layer {
 }
 
 /// The keys of [`Layer`], in its order.
-pub const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 26] = [
     "data_dir",
     "data_bytes_max",
     "grpc_listen",
+    "grpc_connections_max",
     "sqs_listen",
     "sqs_account",
     "sqs_credentials",
@@ -177,6 +181,7 @@ impl Layer {
             data_dir: self.data_dir.or(lower.data_dir),
             data_bytes_max: self.data_bytes_max.or(lower.data_bytes_max),
             grpc_listen: self.grpc_listen.or(lower.grpc_listen),
+            grpc_connections_max: self.grpc_connections_max.or(lower.grpc_connections_max),
             sqs_listen: self.sqs_listen.or(lower.sqs_listen),
             sqs_account: self.sqs_account.or(lower.sqs_account),
             sqs_credentials: self.sqs_credentials.or(lower.sqs_credentials),

@@ -45,6 +45,8 @@ pub struct Config {
     pub data_bytes_max: Option<u64>,
     /// Where the gRPC API listens.
     pub grpc_listen: SocketAddr,
+    /// Connections to the gRPC API at once.
+    pub grpc_connections_max: u64,
     /// Where the SQS-compatible endpoint listens; nowhere if it is off.
     pub sqs_listen: Option<SocketAddr>,
     /// The account number in the URLs and ARNs of queues.
@@ -138,6 +140,7 @@ impl Config {
             data_bytes_max,
             data_dir: all.data_dir.unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
             grpc_listen: all.grpc_listen.map_or(GRPC_LISTEN_DEFAULT, |address| address.0),
+            grpc_connections_max: count(all.grpc_connections_max, 20_000),
             sqs_listen: all.sqs_listen.map_or(Some(SQS_LISTEN_DEFAULT), |listen| listen.0),
             sqs_account: all.sqs_account.unwrap_or_default(),
             sqs_credentials: all.sqs_credentials.unwrap_or_default(),

@@ -44,6 +44,7 @@ fn nothing_at_all_gives_the_defaults() {
             data_dir: "./ledgerq-data",
             data_bytes_max: None,
             grpc_listen: 127.0.0.1:7420,
+            grpc_connections_max: 20000,
             sqs_listen: Some(
                 127.0.0.1:9324,
             ),

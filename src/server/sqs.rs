@@ -4,7 +4,7 @@
 //! A client that says nothing, or nothing more, is let go after a time, and the connections at once
 //! have a limit: who comes beyond it waits in the system's queue until one ends.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -15,8 +15,7 @@ use hyper_util::{
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    net::TcpListener,
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -26,7 +25,7 @@ use tokio_rustls::{
     },
 };
 
-use super::Drained;
+use super::{Drained, accept::Door};
 use crate::api::{self, Gate, sqs};
 
 /// How long a client may take to send the head of a request, and how long a connection is kept that
@@ -36,8 +35,6 @@ const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a client may leave bytes of an answer without taking them, or be out of reach.
 const SILENCE_MS_MAX: u32 = 60_000;
-/// How long to wait after a connection could not be accepted, as when files run out.
-const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// How the endpoint is served.
 #[derive(Clone)]
@@ -86,17 +83,16 @@ pub async fn serve(
     let router = api::sqs::routes(&gate, endpoint);
     let acceptor = tls.map(TlsAcceptor::from);
     let graceful = GracefulShutdown::new();
-    let free = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+    let door = Door::new(listener, connections_max);
     tokio::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &free) => accepted,
+        let stream = tokio::select! {
+            stream = door.accept() => stream,
             () = &mut shutdown => break,
         };
-        let Some((stream, place)) = accepted else { break };
+        let _ = set_tcp_user_timeout(stream.stream(), SILENCE_MS_MAX);
         let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
         tokio::spawn(async move {
-            let _place = place;
             match acceptor {
                 None => connection(stream, router, watcher).await,
                 Some(acceptor) => {
@@ -109,36 +105,9 @@ pub async fn serve(
             }
         });
     }
-    drop(listener);
+    drop(door);
     let drained = tokio::time::timeout(drain_max, graceful.shutdown()).await;
     drained.map_or(Drained::TimedOut, |()| Drained::Complete)
-}
-
-/// The next connection and its place among those that there may be.
-async fn accept(
-    listener: &TcpListener,
-    free: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = free.clone().acquire_owned().await.ok()?;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                // An answer is one piece: nothing is gained by holding it back.
-                let _ = stream.set_nodelay(true);
-                let _ = set_tcp_user_timeout(&stream, SILENCE_MS_MAX);
-                return Some((stream, place));
-            }
-            Err(error) if is_the_clients(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted");
-                tokio::time::sleep(ACCEPT_RETRY).await;
-            }
-        }
-    }
-}
-
-fn is_the_clients(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
 async fn connection(

@@ -74,6 +74,14 @@ impl BodyError {
 }
 
 impl BodyRef {
+    /// How long the payload is, in bytes.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Cached(payload) => payload.stored_bytes(),
+            Self::Stored(place) | Self::Read(place, _) => place.length.into(),
+        }
+    }
+
     /// What goes with the message, and its body, without waiting for the device: `None` if it would
     /// have to wait.
     pub fn read_cached(&self) -> Option<Result<(Envelope, Bytes), BodyError>> {

@@ -1,7 +1,8 @@
 //! The native API: the services of `proto/ledgerq/v1` over a broker's handle.
 //!
 //! Read in this order: `parse` and `convert` are the way in and out of the proto's words;
-//! `intake` bounds what requests take before they are decoded; `refusal` gives each rejection its
+//! `intake` bounds what requests take before they are decoded, `outgoing` what answers take until
+//! they are sent; `refusal` gives each rejection its
 //! code and reason, `status` its gRPC form; `batch` lets a bad entry fail alone; `queue`,
 //! `message`, `redrive` and `admin` have one file for each request.
 
@@ -12,6 +13,7 @@ mod filter;
 pub(crate) mod health;
 mod intake;
 mod message;
+mod outgoing;
 mod parse;
 mod queue;
 mod redrive;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
-use self::intake::Intake;
+use self::{intake::Intake, outgoing::Roomy};
 use super::Gate;
 use crate::{
     clock::TestClock,
@@ -88,7 +90,7 @@ pub fn routes(gate: &Gate, test_clock: Option<Arc<TestClock>>, incoming_bytes_ma
     let mut routes = Routes::builder();
     routes
         .add_service(intake.before(queues))
-        .add_service(intake.before(messages))
+        .add_service(intake.before(Roomy::new(messages)))
         .add_service(intake.before(redrive))
         .add_service(intake.before(admin))
         .add_service(v1.max_decoding_message_size(NAME_BYTES_MAX))

@@ -1,5 +1,6 @@
 //! An answer's bytes on their way to the transport. The leases in it are claimed when the transport
-//! takes them, and go back to their queue if it never does.
+//! takes them, and go back to their queue if it never does. The room that its messages take is
+//! given back when they are sent.
 
 use std::{
     convert::Infallible,
@@ -10,12 +11,24 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::broker::Delivery;
+use crate::broker::{Delivery, Room};
 
 /// A body of one piece.
 pub(super) struct Outgoing {
     bytes: Bytes,
     delivery: Option<Delivery>,
+}
+
+/// Bytes that the transport has, and the room that they take.
+struct Sending {
+    bytes: Bytes,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Sending {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Outgoing {
@@ -32,10 +45,10 @@ impl Body for Outgoing {
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let mut bytes = std::mem::take(&mut self.bytes);
         if let Some(delivery) = self.delivery.take() {
-            delivery.claim();
+            bytes = Bytes::from_owner(Sending { bytes, _room: delivery.claim() });
         }
-        let bytes = std::mem::take(&mut self.bytes);
         Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
     }
 

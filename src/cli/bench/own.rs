@@ -72,6 +72,7 @@ impl OwnBroker {
         gate.open(broker.handle().clone());
         let settings = server::Settings {
             tls: None,
+            connections_max: usize::MAX,
             drain_max: Duration::ZERO,
             incoming_bytes_max: config.requests_bytes_max,
             test_clock: None,

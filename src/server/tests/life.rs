@@ -143,6 +143,7 @@ async fn a_certificate_that_is_none_is_told_before_anything_is_served() {
     let identity = Identity::from_pem("no certificate", "no key");
     let settings = Settings {
         tls: Some(identity),
+        connections_max: 100,
         drain_max: Duration::ZERO,
         incoming_bytes_max: super::INCOMING_BYTES_MAX,
         test_clock: None,

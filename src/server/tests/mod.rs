@@ -46,6 +46,7 @@ struct Served {
 async fn serve_closed(drain_max: Duration) -> Served {
     serve_as(Settings {
         tls: None,
+        connections_max: 100,
         drain_max,
         incoming_bytes_max: INCOMING_BYTES_MAX,
         test_clock: None,

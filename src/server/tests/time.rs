@@ -27,6 +27,7 @@ async fn time_passes_before_the_answer_and_the_owner_is_woken() {
     let clock = Arc::new(TestClock::default());
     let settings = Settings {
         tls: None,
+        connections_max: 100,
         drain_max: Duration::ZERO,
         incoming_bytes_max: super::INCOMING_BYTES_MAX,
         test_clock: Some(clock.clone()),

@@ -1,8 +1,9 @@
 //! A broker whose data may take no more than so many bytes: filled until sends are refused, drained
 //! to the last message, and filled again, without a restart.
 //!
-//! `FULL_CYCLES=50` is the long run; `FULL_BYTES=4GiB FULL_SEGMENT=32MiB FULL_BODY=100` the deep
-//! one, of many millions of messages.
+//! `FULL_CYCLES=50` is the long run; `FULL_CYCLES=1 FULL_BYTES=896MiB FULL_SEGMENT=32MiB
+//! FULL_BODY=8 FULL_BATCH=500` the deep one, of more than ten million messages. `LEDGERQ_BINARY`
+//! says which program is filled, such as an optimized one.
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
@@ -13,15 +14,20 @@ use ledgerq::{
 };
 use tokio::{runtime::Runtime, task::JoinSet};
 
-use super::{PATIENCE, directory, server::Serve};
+use super::{directory, server::Serve};
 
 const WORKERS: u64 = 16;
-/// Messages of one request.
-const BATCH: u64 = 10;
+/// How long it may take until what was drained has given its space back.
+const ROOM_PATIENCE: Duration = Duration::from_mins(10);
 
 /// A variable of the environment, or what counts without it.
 fn set(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+/// Messages of one request.
+fn batch() -> u64 {
+    number("FULL_BATCH", "10")
 }
 
 fn number(name: &str, default: &str) -> u64 {
@@ -54,8 +60,8 @@ fn body(number: u64, bytes: usize) -> Vec<u8> {
 /// at `from`, each worker's own.
 async fn fill(client: Arc<Client>, from: u64, bytes: usize) -> Vec<u64> {
     let mut sent = Vec::new();
-    for first in (from..).step_by(usize::try_from(BATCH).expect("it is small")) {
-        let batch: Vec<u64> = (first..first + BATCH).collect();
+    for first in (from..).step_by(usize::try_from(batch()).expect("it is small")) {
+        let batch: Vec<u64> = (first..first + batch()).collect();
         let messages = batch.iter().map(|number| Outgoing::new(body(*number, bytes))).collect();
         match client.send(&jobs(), messages).await {
             Ok(outcomes) => {
@@ -81,7 +87,7 @@ async fn room(client: &Client, number: u64, bytes: usize, dir: &Path, bound: u64
         let message = Outgoing::new(body(number, bytes));
         match client.send(&jobs(), vec![message]).await {
             Ok(_) => break,
-            Err(Error::Refused(refusal)) if watch.elapsed() < PATIENCE => {
+            Err(Error::Refused(refusal)) if watch.elapsed() < ROOM_PATIENCE => {
                 assert_eq!(refusal.reason, "DISK_FULL", "{refusal:?}");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -89,7 +95,7 @@ async fn room(client: &Client, number: u64, bytes: usize, dir: &Path, bound: u64
         }
     }
     while size(dir) > bound / 2 {
-        assert!(watch.elapsed() < PATIENCE, "what was drained gives its space back");
+        assert!(watch.elapsed() < ROOM_PATIENCE, "what was drained gives its space back");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -99,7 +105,7 @@ async fn drain(client: Arc<Client>, bytes: usize) -> Vec<u64> {
     let mut came = Vec::new();
     loop {
         let options = ReceiveOptions {
-            count_max: u32::try_from(BATCH).expect("it is small"),
+            count_max: u32::try_from(batch()).expect("it is small"),
             visibility_timeout: Some(Millis::from_secs(600)),
             wait: Some(Millis::ZERO),
             ..ReceiveOptions::default()
@@ -139,7 +145,7 @@ fn a_queue_is_filled_to_the_bound_and_drained_again_and_again() {
     let (data, runtime) = (directory(), Runtime::new().expect("a runtime can be made"));
     let serve = Serve::on(data.path()).set("--segment-bytes", &segment);
     let broker = serve.set("--data-bytes-max", &bound).serving();
-    let mut counts = Vec::new();
+    let (mut counts, watch) = (Vec::new(), Stopwatch::start());
     runtime.block_on(async {
         let client = Arc::new(Client::connect(&broker.url()).await.expect("it serves"));
         let created = client.create_queue(&jobs(), &SettingsPatch::default()).await;
@@ -154,12 +160,14 @@ fn a_queue_is_filled_to_the_bound_and_drained_again_and_again() {
             }
             let mut sent = all(workers).await;
             sent.push(probe);
+            eprintln!("cycle {cycle}: full with {} messages, {:?}", sent.len(), watch.elapsed());
             assert!(size(data.path()) <= bound_bytes, "the bound is kept");
             let mut workers = JoinSet::new();
             for _ in 0..WORKERS {
                 workers.spawn(drain(Arc::clone(&client), bytes));
             }
             let came = all(workers).await;
+            eprintln!("cycle {cycle}: {} messages drained, {:?}", came.len(), watch.elapsed());
             assert!(size(data.path()) <= bound_bytes, "the bound is kept");
             let (sent_count, came_count) = (sent.len(), came.len());
             let (sent, came) = (BTreeSet::from_iter(sent), BTreeSet::from_iter(came));
@@ -167,6 +175,10 @@ fn a_queue_is_filled_to_the_bound_and_drained_again_and_again() {
             assert_eq!(came_count, sent_count, "cycle {cycle}: each came once");
             counts.push(sent_count);
         }
+        // The last one gives its space back as well.
+        let probe = ((cycles + 1) * WORKERS) << 32;
+        room(&client, probe, bytes, data.path(), bound_bytes).await;
+        eprintln!("room again, {:?}", watch.elapsed());
     });
     eprintln!("{bound} in segments of {segment}, {cycles} cycles: {counts:?} messages");
     // Every cycle finds about the room that the first one found.

@@ -15,6 +15,8 @@ mod drill;
 mod full;
 /// Starts and ends: what is refused, and how it is told.
 mod lifecycle;
+/// More of everything than there is room for.
+mod load;
 /// One run of the program from its start to its end.
 mod program;
 /// A broker that only shows what is there.

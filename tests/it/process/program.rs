@@ -16,9 +16,10 @@ pub(super) struct Run {
     pub(super) stderr: String,
 }
 
-/// The program, with an environment that says nothing of ledgerq.
+/// The program, or that of `LEDGERQ_BINARY`, with an environment that says nothing of ledgerq.
 pub(super) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerq"));
+    let built = || env!("CARGO_BIN_EXE_ledgerq").into();
+    let mut command = Command::new(std::env::var_os("LEDGERQ_BINARY").unwrap_or_else(built));
     command.env_clear();
     command
 }

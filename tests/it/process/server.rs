@@ -73,12 +73,21 @@ impl Serve {
     }
 
     /// With this soft limit of open files.
-    pub(super) fn open_files_max(mut self, count: u32) -> Self {
+    pub(super) fn open_files_max(self, count: u32) -> Self {
+        self.limited(&format!("ulimit -S -n {count}"))
+    }
+
+    fn limited(mut self, limit: &str) -> Self {
         let program = std::mem::replace(&mut self.command, Command::new("sh"));
-        let script = format!("ulimit -S -n {count}; exec \"$0\" \"$@\"");
+        let script = format!("{limit}; exec \"$0\" \"$@\"");
         self.command.env_clear().arg("-c").arg(script);
         self.command.arg(program.get_program()).args(program.get_args());
         self
+    }
+
+    /// With no more than so many open files, whatever it asks for.
+    pub(super) fn files_max(self, count: u32) -> Self {
+        self.limited(&format!("ulimit -n {count}"))
     }
 
     /// With this value of a setting that [`Serve::on`] sets otherwise, or not at all.
@@ -163,6 +172,15 @@ impl Server {
     pub(super) fn log(&self) -> String {
         let written = self.log.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.lines.join("\n")
+    }
+
+    /// The most memory that it ever had, in bytes.
+    pub(super) fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.expect("the system tells").trim().trim_end_matches(" kB");
+        kib.parse::<u64>().expect("it is a number") << 10
     }
 
     /// Sends it a signal.

@@ -116,6 +116,7 @@ impl Served {
         let drain_max = Duration::from_secs(5);
         let settings = server::Settings {
             tls: None,
+            connections_max: 100,
             drain_max,
             incoming_bytes_max: 64 << 20,
             test_clock: None,

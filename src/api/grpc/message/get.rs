@@ -3,7 +3,7 @@
 use super::looked;
 use crate::{
     api::grpc::{parse, refusal::Refusal},
-    broker::Handle,
+    broker::{Handle, Room},
     proto::v1::{self, get_message_response::Result as Outcome},
     types::{Browse, QueueName, Rejection, Seq, StateFilter},
 };
@@ -11,7 +11,7 @@ use crate::{
 pub(super) async fn answer(
     broker: &Handle,
     request: v1::GetMessageRequest,
-) -> Result<v1::GetMessageResponse, Refusal> {
+) -> Result<(v1::GetMessageResponse, Room), Refusal> {
     let (queue, id) = parse(&request)?;
     let gone = || Refusal::of_request(Rejection::MessageNotFound);
     let seq = broker.message_of(id).ok_or_else(gone)?;
@@ -35,7 +35,7 @@ pub(super) async fn answer(
         }
         Err(error) => Outcome::Unavailable(looked::unavailable(broker, browsed, &error)),
     };
-    Ok(v1::GetMessageResponse { result: Some(result) })
+    Ok((v1::GetMessageResponse { result: Some(result) }, page.room))
 }
 
 fn parse(request: &v1::GetMessageRequest) -> Result<(QueueName, u128), Refusal> {

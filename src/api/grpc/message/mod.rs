@@ -17,6 +17,7 @@ mod transact;
 use futures_util::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::outgoing::Rooms;
 use crate::{api::Gate, proto::v1};
 
 /// `ledgerq.v1.MessageService` before the broker that the gate lets through to.
@@ -52,7 +53,8 @@ impl v1::message_service_server::MessageService for Messages {
         request: Request<v1::ReceiveRequest>,
     ) -> Result<Response<v1::ReceiveResponse>, Status> {
         let broker = self.gate.broker()?;
-        Ok(Response::new(receive::answer(&broker, request.into_inner()).await?))
+        let (answer, room) = receive::answer(&broker, request.into_inner()).await?;
+        Ok(Rooms::response(answer, room))
     }
 
     type ReceiveStreamStream = Answers<v1::ReceiveStreamResponse>;
@@ -62,7 +64,7 @@ impl v1::message_service_server::MessageService for Messages {
         request: Request<Streaming<v1::ReceiveStreamRequest>>,
     ) -> Result<Response<Self::ReceiveStreamStream>, Status> {
         let (broker, open) = self.gate.stream()?;
-        Ok(Response::new(receive_stream::open(broker, open, request.into_inner()).await?))
+        receive_stream::open(broker, open, request.into_inner()).await
     }
 
     async fn delete(
@@ -102,7 +104,8 @@ impl v1::message_service_server::MessageService for Messages {
         request: Request<v1::PeekRequest>,
     ) -> Result<Response<v1::PeekResponse>, Status> {
         let broker = self.gate.broker()?;
-        Ok(Response::new(peek::answer(&broker, request.into_inner()).await?))
+        let (answer, room) = peek::answer(&broker, request.into_inner()).await?;
+        Ok(Rooms::response(answer, room))
     }
 
     async fn get_message(
@@ -110,6 +113,7 @@ impl v1::message_service_server::MessageService for Messages {
         request: Request<v1::GetMessageRequest>,
     ) -> Result<Response<v1::GetMessageResponse>, Status> {
         let broker = self.gate.broker()?;
-        Ok(Response::new(get::answer(&broker, request.into_inner()).await?))
+        let (answer, room) = get::answer(&broker, request.into_inner()).await?;
+        Ok(Rooms::response(answer, room))
     }
 }

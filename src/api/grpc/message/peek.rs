@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::grpc::{filter, parse, refusal::Refusal, token},
-    broker::{BodyError, Handle, Looked},
+    broker::{BodyError, Handle, Looked, Room},
     proto::v1,
     types::{Attribute, Browse, Rejection, Seq, StateFilter, limits},
 };
@@ -34,7 +34,7 @@ enum Told {
 pub(super) async fn answer(
     broker: &Handle,
     request: v1::PeekRequest,
-) -> Result<v1::PeekResponse, Refusal> {
+) -> Result<(v1::PeekResponse, Room), Refusal> {
     let wanted = parse(request)?;
     let page = broker.browse(wanted.browse.clone()).await.map_err(Refusal::of_request)?;
     let mut response = v1::PeekResponse::default();
@@ -56,7 +56,7 @@ pub(super) async fn answer(
         last = Some(looked.browsed.seq);
     }
     response.next_page_token = next.map(token::after_message).unwrap_or_default();
-    Ok(response)
+    Ok((response, page.room))
 }
 
 fn parse(request: v1::PeekRequest) -> Result<Wanted, Refusal> {

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::content::{self, Content, READS_MAX};
 use crate::{
     api::grpc::{convert, parse, refusal::Refusal},
-    broker::{BodyError, Delivery, Handle, Received, digest},
+    broker::{BodyError, Delivery, Handle, Received, Room, digest},
     proto::v1,
     types::{
         Digest, Leased, Millis, QueueName, ReceiveOptions, Rejection, Unit, check_id, in_range,
@@ -30,14 +30,13 @@ struct Wanted {
 pub(super) async fn answer(
     broker: &Handle,
     request: v1::ReceiveRequest,
-) -> Result<v1::ReceiveResponse, Refusal> {
+) -> Result<(v1::ReceiveResponse, Room), Refusal> {
     let Wanted { queue, options, wait } = parse(&request)?;
     let is_fifo = queue.is_fifo();
     let received = broker.receive(queue, options, wait).await;
     let mut delivery = received.map_err(Refusal::of_request)?;
     let response = read_all(broker, &mut delivery, is_fifo).await;
-    delivery.claim();
-    Ok(response)
+    Ok((response, delivery.claim()))
 }
 
 /// Reads the messages of a delivery, and in a FIFO queue gives back what stands behind one that

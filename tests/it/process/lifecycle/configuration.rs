@@ -112,12 +112,12 @@ fn a_file_that_is_wrong() {
         &expect![[r#"
             ledgerq: DIR/ledgerq.toml, line 2: `segment_byte = "1MiB"`: unknown field
                 `segment_byte`, expected one of `data_dir`, `data_bytes_max`, `grpc_listen`,
-                `sqs_listen`, `sqs_account`, `sqs_credentials`, `sqs_connections_max`,
-                `tls_cert`, `tls_key`, `segment_bytes`, `checkpoint_bytes`,
-                `compaction_bytes_per_s`, `scrub_bytes_per_s`, `scrub_interval`, `reclaim_pool`,
-                 `idle_sync_after`, `tail_cache_bytes`, `requests_max`, `polls_max`,
-                `requests_bytes_max`, `in_flight_max`, `deduplication_ids_max`, `drain_timeout`,
-                 `log`, `log_format`
+                `grpc_connections_max`, `sqs_listen`, `sqs_account`, `sqs_credentials`,
+                `sqs_connections_max`, `tls_cert`, `tls_key`, `segment_bytes`,
+                `checkpoint_bytes`, `compaction_bytes_per_s`, `scrub_bytes_per_s`,
+                `scrub_interval`, `reclaim_pool`, `idle_sync_after`, `tail_cache_bytes`,
+                `requests_max`, `polls_max`, `requests_bytes_max`, `in_flight_max`,
+                `deduplication_ids_max`, `drain_timeout`, `log`, `log_format`
         "#]],
     );
     check(

@@ -224,8 +224,7 @@ impl Driver {
         match given {
             Ok(Given { response, leases, delivery, .. }) => {
                 self.held.take(&leases);
-                delivery.claim();
-                self.outbox.deliver(response, leases);
+                self.outbox.deliver(response, leases, delivery.claim());
             }
             Err(rejection) => self.refused(rejection),
         }

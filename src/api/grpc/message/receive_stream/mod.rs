@@ -18,14 +18,14 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
-use tonic::{Status, Streaming};
+use tonic::{Response, Status, Streaming};
 
 use self::{driver::Driver, held::Held};
 use super::Answers;
 use crate::{
     api::{
         OpenStream,
-        grpc::{parse, refusal::Refusal},
+        grpc::{outgoing::Rooms, parse, refusal::Refusal},
     },
     broker::Handle,
     proto::v1,
@@ -48,7 +48,7 @@ pub(super) async fn open(
     broker: Arc<Handle>,
     mut open: OpenStream,
     mut requests: Streaming<v1::ReceiveStreamRequest>,
-) -> Result<Answers<v1::ReceiveStreamResponse>, Status> {
+) -> Result<Response<Answers<v1::ReceiveStreamResponse>>, Status> {
     let first = tokio::select! {
         first = requests.message() => first?.unwrap_or_default(),
         closed = open.closed() => return Err(closed.into()),
@@ -61,11 +61,13 @@ pub(super) async fn open(
     let mut driver = Driver::new(broker, open, requests, queue, leasing, held.clone());
     driver.take_wishes(&first)?;
     tokio::spawn(driver.run(out));
-    let handed = stream::unfold((answers, held), |(mut answers, held)| async {
-        let answer: outbox::Answer = answers.recv().await?;
-        Some((answer.hand_over(&held), (answers, held)))
-    });
-    Ok(handed.boxed())
+    let rooms = Rooms::default();
+    let handed =
+        stream::unfold((answers, held, rooms.clone()), |(mut answers, held, rooms)| async {
+            let answer: outbox::Answer = answers.recv().await?;
+            Some((answer.hand_over(&held, &rooms), (answers, held, rooms)))
+        });
+    Ok(rooms.put_into(handed.boxed()))
 }
 
 /// How leases are to last, of a queue with this timeout.

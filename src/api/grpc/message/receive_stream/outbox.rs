@@ -6,6 +6,8 @@ use tonic::Status;
 
 use super::held::Held;
 use crate::{
+    api::grpc::outgoing::Rooms,
+    broker::Room,
     proto::v1,
     types::{LeaseRef, limits},
 };
@@ -20,6 +22,8 @@ pub(super) struct Answer {
     told: Result<v1::ReceiveStreamResponse, Status>,
     /// The leases of its messages.
     leases: Vec<LeaseRef>,
+    /// What its messages take until they are sent.
+    room: Option<Room>,
 }
 
 /// What waits. Messages and results go out in answers of their own, so that both stay within the
@@ -28,7 +32,7 @@ pub(super) struct Answer {
 pub(super) struct Outbox {
     /// Whether the client was told that the stream is open.
     is_opened: bool,
-    deliveries: VecDeque<(v1::ReceiveResponse, Vec<LeaseRef>)>,
+    deliveries: VecDeque<(v1::ReceiveResponse, Vec<LeaseRef>, Room)>,
     pub(super) acks: Vec<v1::DeleteResult>,
     pub(super) nacks: Vec<v1::ChangeVisibilityResult>,
     pub(super) extensions: Vec<v1::ChangeVisibilityResult>,
@@ -37,12 +41,17 @@ pub(super) struct Outbox {
 impl Answer {
     /// How the stream ends.
     pub(super) fn end(status: Status) -> Self {
-        Self { told: Err(status), leases: Vec::new() }
+        Self { told: Err(status), leases: Vec::new(), room: None }
     }
 
     /// The transport takes it: its messages are on their way. Of a stream that has ended meanwhile
     /// they are left out, since their leases are given back already.
-    pub(super) fn hand_over(mut self, held: &Held) -> Result<v1::ReceiveStreamResponse, Status> {
+    pub(super) fn hand_over(
+        mut self,
+        held: &Held,
+        rooms: &Rooms,
+    ) -> Result<v1::ReceiveStreamResponse, Status> {
+        self.room.take().into_iter().for_each(|room| rooms.add(room));
         if !self.leases.is_empty()
             && !held.hand_over(&self.leases)
             && let Ok(response) = &mut self.told
@@ -55,8 +64,13 @@ impl Answer {
 }
 
 impl Outbox {
-    pub(super) fn deliver(&mut self, response: v1::ReceiveResponse, leases: Vec<LeaseRef>) {
-        self.deliveries.push_back((response, leases));
+    pub(super) fn deliver(
+        &mut self,
+        response: v1::ReceiveResponse,
+        leases: Vec<LeaseRef>,
+        room: Room,
+    ) {
+        self.deliveries.push_back((response, leases, room));
     }
 
     /// Leaves messages out that the stream does not have any more.
@@ -83,20 +97,20 @@ impl Outbox {
     /// The next answer.
     pub(super) fn take(&mut self) -> Answer {
         let mut response = v1::ReceiveStreamResponse::default();
-        let mut leases = Vec::new();
+        let (mut leases, mut room) = (Vec::new(), None);
         if !std::mem::replace(&mut self.is_opened, true) {
-            return Answer { told: Ok(response), leases };
+            return Answer { told: Ok(response), leases, room };
         }
         if self.has_results() {
             response.ack_results = first(&mut self.acks);
             response.nack_results = first(&mut self.nacks);
             response.extension_results = first(&mut self.extensions);
-        } else if let Some((delivery, of)) = self.deliveries.pop_front() {
+        } else if let Some((delivery, of, taken)) = self.deliveries.pop_front() {
             response.messages = delivery.messages;
             response.unavailable = delivery.unavailable;
-            leases = of;
+            (leases, room) = (of, Some(taken));
         }
-        Answer { told: Ok(response), leases }
+        Answer { told: Ok(response), leases, room }
     }
 }
 
