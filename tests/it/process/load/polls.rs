@@ -34,7 +34,9 @@ async fn poll(mut client: Poller, came: mpsc::UnboundedSender<v1::Message>) {
         match client.receive(request).await {
             Ok(response) => {
                 let messages = response.into_inner().messages;
-                messages.into_iter().for_each(|message| came.send(message).unwrap_or_default());
+                for message in messages {
+                    came.send(message).unwrap_or_default();
+                }
             }
             Err(status) => tokio::time::sleep(hint(&status)).await,
         }
