@@ -3,47 +3,22 @@
 //!
 //! `cargo bench --bench codec`, with `-- --quick` for a first look.
 
+#[path = "support/records.rs"]
+mod records;
+
 use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ledgerq::{
-    codec::{decode_payload, decode_records, encode_head, encode_record},
-    types::{Attribute, AttributeValue, Envelope, Nonce, QueueId, Record, Sending, Seq, Timestamp},
+    codec::{decode_payload, encode_head, encode_record},
+    types::Envelope,
 };
 
-/// As many messages as one frame often has under load; each is sent, leased and deleted.
-const FRAME_MESSAGES: u64 = 256;
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+use self::records::{attributes, decode, encoded, frame, sent};
 
 criterion_group!(benches, one_record, a_frame_of_records, payload_heads);
 criterion_main!(benches);
-
-fn sent(seq: u64) -> Record {
-    Record::MessageSent(Sending::plain(QueueId::new(7), Seq::new(seq), NOW, 1024))
-}
-
-fn frame() -> Vec<Record> {
-    let queue = QueueId::new(7);
-    let of = |seq| {
-        let (sent, seq) = (sent(seq), Seq::new(seq));
-        let leased = Record::MessageLeased { queue, seq, nonce: Nonce::new(9), until: NOW };
-        [sent, leased, Record::MessageDeleted { queue, seq }]
-    };
-    (1..=FRAME_MESSAGES).flat_map(of).collect()
-}
-
-fn encoded(records: &[Record]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for record in records {
-        encode_record(record, &mut bytes);
-    }
-    bytes
-}
-
-fn decode(bytes: &[u8]) {
-    decode_records(bytes, &mut |record| drop(black_box(record))).expect("it was just encoded");
-}
 
 fn one_record(c: &mut Criterion) {
     let record = sent(1);
@@ -74,16 +49,7 @@ fn a_frame_of_records(c: &mut Criterion) {
 }
 
 fn payload_heads(c: &mut Criterion) {
-    let attribute = |name: &str, data_type: &str, value: &str| Attribute {
-        name: name.into(),
-        data_type: data_type.into(),
-        value: AttributeValue::Text(value.into()),
-    };
-    let three = [
-        attribute("trace-id", "String", "4bf92f3577b34da6a3ce929d0e0e4736"),
-        attribute("content-type", "String", "application/json"),
-        attribute("priority", "Number", "5"),
-    ];
+    let three = attributes();
     let mut group = c.benchmark_group("codec");
     group.throughput(Throughput::Elements(1));
     for (name, attributes) in [("no attributes", &three[..0]), ("3 attributes", &three[..])] {

@@ -72,7 +72,17 @@ fn plan(shape: Shape, callers: usize, batch: usize) -> Plan {
     let given = std::env::var("LEDGERQ_BENCH_SECONDS").ok().and_then(|text| text.parse().ok());
     let connections = CONNECTIONS.min(callers);
     let time = Duration::from_secs_f64(given.unwrap_or(3.0));
-    Plan { shape, callers, connections, size: BODY_BYTES, batch, time, queue: QUEUE.into() }
+    Plan {
+        shape,
+        callers,
+        connections,
+        size: BODY_BYTES,
+        batch,
+        time,
+        queue: QUEUE.into(),
+        queues: 1,
+        rate: None,
+    }
 }
 
 async fn compare(servers: &Servers, name: &str, plan: &Plan) {

@@ -3,91 +3,27 @@
 //!
 //! `cargo bench --bench log`, with `-- --quick` for a first look.
 
+#[path = "support/frames.rs"]
+mod frames;
+
 use std::{hint::black_box, time::Duration};
 
-use bytes::Bytes;
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use ledgerq::{
     clock::Stopwatch,
-    codec::{encode_head, encode_record},
     disk::{Disk, SimDisk},
-    log::{self, Body, Draft, SEGMENTS_DIR, Settings, Writer},
-    types::{Envelope, Lineage, QueueId, Record, Sending, Seq, Timestamp},
+    log::SEGMENTS_DIR,
 };
 
-const BODIES: u64 = 64;
-const BODY_BYTES: usize = 1024;
-const SEGMENT_BYTES: u64 = 16 << 20;
+use self::frames::{BODIES, BODY_BYTES, bodies, draft, new_log, prepare, records, recover};
+
 /// How much a log holds that is read again, in bytes.
 const LOG_BYTES: u64 = 64 << 20;
 
-criterion_group!(benches, frames, starts);
+criterion_group!(benches, appends, starts);
 criterion_main!(benches);
 
-fn settings() -> Settings {
-    Settings {
-        segment_bytes: SEGMENT_BYTES,
-        lineage: Lineage(*b"a log of a bench"),
-        standby_count: 1,
-    }
-}
-
-/// A new log on a disk in memory.
-fn new_log() -> (SimDisk, Writer) {
-    let disk = SimDisk::new();
-    log::create(&disk, &settings(), &mut || 1).expect("nothing fails");
-    let (writer, _) = recover(&disk);
-    (disk, writer)
-}
-
-fn recover(disk: &SimDisk) -> (Writer, log::RecoveryReport) {
-    let mut sink = |view: log::FrameView<'_>| {
-        black_box(view.records);
-        Ok(())
-    };
-    log::recover(disk, &settings(), &mut || 2, &mut sink, &mut |_| {}).expect("nothing is damaged")
-}
-
-/// The records of so many sends; the log does not look into them.
-fn records() -> Vec<u8> {
-    let mut records = Vec::new();
-    for seq in (1..=BODIES).map(Seq::new) {
-        let (queue, ready_at) = (QueueId::new(1), Timestamp::ZERO);
-        encode_record(
-            &Record::MessageSent(Sending::plain(queue, seq, ready_at, 1024)),
-            &mut records,
-        );
-    }
-    records
-}
-
-/// The draft of a frame, each body's checksum computed here as it is at the edge.
-fn draft(records: Vec<u8>, bodies: &[Bytes]) -> Draft {
-    let head = encode_head(&Envelope::default());
-    let body = |body: &Bytes| {
-        let mut crc = crc32fast::Hasher::new();
-        crc.update(&head);
-        crc.update(body);
-        Body { chunks: [head.clone(), body.clone()], crc: crc.finalize() }
-    };
-    let record_count = u32::try_from(BODIES).expect("it is small");
-    let bodies = bodies.iter().map(body).collect();
-    Draft { now: Timestamp::ZERO, records, record_count, bodies, summary: Vec::new(), tick: false }
-}
-
-fn bodies() -> Vec<Bytes> {
-    (0..BODIES).map(|_| Bytes::from(vec![b'x'; BODY_BYTES])).collect()
-}
-
-/// Gives the writer its next segment, on `disk`.
-fn prepare(writer: &mut Writer, disk: &SimDisk) {
-    while let Some(job) = writer.prepare(3, None) {
-        writer.prepared(job.run(disk));
-    }
-    while writer.seal().is_some() {}
-}
-
-fn frames(c: &mut Criterion) {
+fn appends(c: &mut Criterion) {
     let (records, bodies) = (records(), bodies());
     let frame_bytes = draft(records.clone(), &bodies).frame_bytes();
     let mut group = c.benchmark_group("log");

@@ -5,108 +5,26 @@
 
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 
+#[path = "support/model.rs"]
+mod model;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ledgerq::{
-    broker::{Handle, digest},
-    state::{DeleteDecision, SendDecision, Settings, State},
-    types::{
-        DeleteMode, Envelope, GroupId, LeaseRef, Millis, Nonce, QueueName, ReceiveOptions, Record,
-        SendEntry, SettingsPatch, Step, Timestamp,
-    },
+    broker::digest,
+    state::SendDecision,
+    types::{GroupId, Step},
 };
 
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+use self::model::Model;
+
 const GROUPS: [u64; 3] = [1, 1_000, 100_000];
 const BLOCKED_DEPTH: u64 = 1_000_000;
 const DEDUPLICATION_IDS: u64 = 1_000_000;
 
 criterion_group!(benches, groups, blocked_group, tenants, transacts, deduplication);
 criterion_main!(benches);
-
-/// A state with one queue, and the numbers that its commands draw.
-struct Model {
-    state: State,
-    queue: QueueName,
-    nonce: Nonce,
-    sent_count: u64,
-}
-
-impl Model {
-    fn new(queue: &str) -> Self {
-        let settings =
-            Settings { in_flight_max: u64::MAX, deduplication_ids_max: DEDUPLICATION_IDS * 2 };
-        let mut state = State::new(settings);
-        state.advance(NOW);
-        let queue = QueueName::parse(queue).expect("a good name");
-        let created = state.decide_create(&queue, &SettingsPatch::default());
-        let mut model = Self { state, queue, nonce: Nonce::new(0), sent_count: 0 };
-        model.apply(&created.expect("a good queue").expect("a new queue"));
-        model
-    }
-
-    fn apply(&mut self, record: &Record) {
-        self.state.apply(record, self.state.applied_lsn().next());
-    }
-
-    fn entry(&mut self, group: &str) -> SendEntry {
-        self.sent_count += 1;
-        let group = GroupId::parse("group", group).expect("a good id");
-        let id = self.sent_count.to_string();
-        let deduplication = self.queue.is_fifo();
-        SendEntry {
-            payload: Handle::payload(&Envelope::default(), vec![b'x'; 100].into()),
-            deduplication: deduplication.then(|| digest::deduplication(&id, Some(&group), false)),
-            group: Some(group),
-            ..SendEntry::default()
-        }
-    }
-
-    fn send(&mut self, group: &str) {
-        let entry = self.entry(group);
-        let seq = self.state.next_seq();
-        let decision = self.state.decide_send(&self.queue, &entry, seq).expect("it is taken");
-        let SendDecision::Accept(sending) = decision else { unreachable!("no id comes twice") };
-        self.apply(&Record::MessageSent(sending));
-        drop(self.state.take_woken());
-    }
-
-    /// Ids stop counting after five minutes, so that the window does not grow with the run.
-    fn let_time_pass(&mut self) {
-        self.state.advance(self.state.now().after(Millis::new(1)));
-    }
-
-    fn receive(&mut self, count_max: usize) -> Vec<LeaseRef> {
-        self.nonce = self.nonce.next();
-        let options = ReceiveOptions::new(count_max);
-        let receiving = self.state.begin_receive(&self.queue, &options, self.nonce);
-        let mut receiving = receiving.expect("there is room in flight");
-        while let Some(record) = self.state.decide_receive(&mut receiving) {
-            self.apply(&record);
-        }
-        let (queue, nonce) = (receiving.queue(), self.nonce);
-        receiving.taken().iter().map(|seq| LeaseRef { queue, seq: *seq, nonce }).collect()
-    }
-
-    fn delete(&mut self, lease: &LeaseRef) {
-        let decision = self.state.decide_delete(&self.queue, lease, DeleteMode::Fenced);
-        let Ok(DeleteDecision::Delete(deleted)) = decision else {
-            unreachable!("the lease is the last one")
-        };
-        self.apply(&deleted);
-    }
-
-    /// One message goes into a group, the next one goes out.
-    fn cycle(&mut self, group: &str) {
-        self.send(group);
-        for lease in self.receive(1) {
-            self.delete(&lease);
-        }
-        self.let_time_pass();
-        drop(black_box(self.state.take_woken()));
-    }
-}
 
 /// A cycle of send, receive, delete over so many groups, each with ten messages waiting.
 fn groups(c: &mut Criterion) {
@@ -118,7 +36,10 @@ fn groups(c: &mut Criterion) {
         (0..10).for_each(|_| names.iter().for_each(|name| model.send(name)));
         let mut turn = names.iter().cycle();
         benches.bench_function(format!("send, receive, delete over {count} groups"), |b| {
-            b.iter(|| model.cycle(turn.next().expect("names go round")));
+            b.iter(|| {
+                let entry = model.entry(turn.next().expect("names go round"));
+                model.cycle(&entry);
+            });
         });
     }
     benches.finish();
@@ -139,7 +60,10 @@ fn blocked_group(c: &mut Criterion) {
     let mut turn = names.iter().cycle();
     let name = "send, receive, delete beside a million in a blocked group and 100000 groups";
     benches.bench_function(name, |b| {
-        b.iter(|| model.cycle(turn.next().expect("names go round")));
+        b.iter(|| {
+            let entry = model.entry(turn.next().expect("names go round"));
+            model.cycle(&entry);
+        });
     });
     benches.finish();
 }
@@ -154,7 +78,10 @@ fn tenants(c: &mut Criterion) {
         (0..10).for_each(|_| names.iter().for_each(|name| model.send(name)));
         let mut turn = names.iter().cycle();
         benches.bench_function(format!("send, receive, delete over {count} tenants"), |b| {
-            b.iter(|| model.cycle(turn.next().expect("names go round")));
+            b.iter(|| {
+                let entry = model.entry(turn.next().expect("names go round"));
+                model.cycle(&entry);
+            });
         });
     }
     benches.finish();

@@ -10,6 +10,7 @@ pub mod load;
 pub mod nothing;
 pub mod own;
 pub mod plan;
+mod queues;
 mod report;
 
 use std::{path::PathBuf, time::Duration};
@@ -29,7 +30,7 @@ use crate::{
     client::Client,
     config::{LogFormat, Size},
     telemetry,
-    types::{QueueName, SettingsPatch, limits},
+    types::limits,
 };
 
 const EXAMPLES: &str = "\
@@ -62,10 +63,21 @@ pub(super) struct BenchArgs {
     /// client [default: 1, of batch and mixed 10, of a send stream 100, of a receive stream 1000]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     batch: Option<u32>,
+    /// Queues, which callers go round
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    queues: u32,
+    /// Messages a second of all callers [default: as many as are answered]
+    #[arg(long, value_name = "NUMBER", value_parser = message_rate)]
+    rate: Option<f64>,
     /// How long to measure, in seconds
     #[arg(long, value_name = "NUMBER", default_value = "3", value_parser = seconds)]
     seconds: f64,
-    /// Messages that wait in the queue before [default: 0; to receive, 100000 a second]
+    /// Messages that wait in the queues before [default: 0; to receive, 100000 a second]
     #[arg(
         long,
         value_name = "COUNT",
@@ -131,8 +143,7 @@ async fn figures(
     };
     let url = own.as_ref().map(OwnBroker::url).or(args.target.as_deref()).unwrap_or_default();
     let client = Client::open(url, authorities.as_deref()).await?;
-    let queue = QueueName::parse(&plan.queue).expect("it was made of letters and digits");
-    client.create_queue(&queue, &SettingsPatch::default()).await?;
+    queues::create(plan, &client).await?;
     let measured = async {
         let channels = channels(plan, url, authorities.as_deref()).await?;
         load::fill(plan, &channels, args.backlog(plan)).await.map_err(|told| failed(&told))?;
@@ -142,7 +153,7 @@ async fn figures(
         Ok(Report::new(plan, figures, null, disk.transpose()?))
     };
     let report = measured.await;
-    client.delete_queue(&queue).await?;
+    queues::delete(plan, &client).await?;
     if let Some(own) = own {
         own.stop().await;
     }
@@ -204,6 +215,21 @@ impl BenchArgs {
             return Err(Failure::new(Exit::Usage, line));
         }
         let callers = self.callers.unwrap_or_else(|| self.shape.callers_default());
+        if self.shape.is_stream() && self.queues > callers {
+            let line = format!(
+                "--queues is {}, of --shape {} it can be at most one a stream, and --callers is \
+                 {callers}",
+                self.queues, self.shape
+            );
+            return Err(Failure::new(Exit::Usage, line));
+        }
+        if self.shape.is_stream() && self.rate.is_some() {
+            let line = format!(
+                "--rate cannot be given for --shape {}: the server paces a stream",
+                self.shape
+            );
+            return Err(Failure::new(Exit::Usage, line));
+        }
         let connections = self.connections.unwrap_or(plan::CONNECTIONS_DEFAULT).min(callers);
         Ok(Plan {
             shape: self.shape,
@@ -213,6 +239,8 @@ impl BenchArgs {
             batch: batch as usize,
             time: Duration::from_secs_f64(self.seconds),
             queue: format!("bench-{}", std::process::id()),
+            queues: self.queues as usize,
+            rate: self.rate,
         })
     }
 
@@ -226,6 +254,13 @@ impl BenchArgs {
 fn seconds(text: &str) -> Result<f64, String> {
     let given = text.parse::<f64>().map_err(|_| "write it like 3 or 0.5".to_owned())?;
     let (min, max) = (0.01, 3600.0);
+    if (min..=max).contains(&given) { Ok(given) } else { Err(format!("it can be {min} to {max}")) }
+}
+
+/// Messages a second on the command line.
+fn message_rate(text: &str) -> Result<f64, String> {
+    let given = text.parse::<f64>().map_err(|_| "write it like 1000 or 0.5".to_owned())?;
+    let (min, max) = (0.1, 10_000_000.0);
     if (min..=max).contains(&given) { Ok(given) } else { Err(format!("it can be {min} to {max}")) }
 }
 

@@ -43,11 +43,23 @@ pub struct Plan {
     pub batch: usize,
     /// How long it lasts.
     pub time: Duration,
-    /// The queue.
+    /// The queue, or how the names of several begin.
     pub queue: String,
+    /// How many queues, which callers go round.
+    pub queues: usize,
+    /// Messages a second of all callers; as many as are answered if none is given.
+    pub rate: Option<f64>,
 }
 
 impl Shape {
+    /// Whether callers are streams.
+    pub(super) fn is_stream(self) -> bool {
+        match self {
+            Self::Unary | Self::Batch | Self::Receive | Self::Mixed => false,
+            Self::SendStream | Self::ReceiveStream => true,
+        }
+    }
+
     /// Callers unless asked otherwise.
     pub(super) fn callers_default(self) -> u32 {
         match self {
@@ -83,6 +95,14 @@ impl fmt::Display for Shape {
 }
 
 impl Plan {
+    /// The name of a queue, by a number that goes round.
+    pub(super) fn queue(&self, number: usize) -> String {
+        match self.queues {
+            1 => self.queue.clone(),
+            queues => format!("{}-{}", self.queue, number % queues),
+        }
+    }
+
     /// Messages that are to wait before, unless asked otherwise.
     pub(super) fn backlog_default(&self) -> u64 {
         match self.shape {

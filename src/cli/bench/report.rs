@@ -24,6 +24,10 @@ pub(super) struct Report {
     connections: usize,
     size: usize,
     batch: usize,
+    queues: usize,
+    /// Messages a second that were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<f64>,
     seconds: f64,
     messages: u64,
     messages_per_s: f64,
@@ -63,6 +67,8 @@ impl Report {
             connections: plan.connections,
             size: plan.size,
             batch: plan.batch,
+            queues: plan.queues,
+            rate: plan.rate,
             seconds: took.as_secs_f64(),
             messages,
             messages_per_s,
@@ -88,6 +94,12 @@ impl Report {
             "{}: {} callers over {} connections, {} messages of {} bytes a call, {:.1} s",
             self.shape, self.callers, self.connections, self.batch, self.size, self.seconds
         ))?;
+        if self.queues > 1 {
+            out.line(&format!("  {} queues", self.queues))?;
+        }
+        if let Some(rate) = self.rate {
+            out.line(&format!("  {rate} messages/s were asked for"))?;
+        }
         let megabytes = self.bytes_per_s / MEGA;
         out.line(&format!("  {:.0} messages/s, {megabytes:.1} MB/s", self.messages_per_s))?;
         if let (Some(null), Some(ratio)) = (self.null_per_s, self.ratio) {

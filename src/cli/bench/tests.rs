@@ -33,7 +33,20 @@ fn what_is_beyond_its_limit_is_refused_with_it() {
             "--batch is 5 with --size 1048576, which are 5242880 bytes a call; it can be 4194304 bytes"
         ],
     );
+    refuses(
+        "bench --shape receive-stream --queues 5",
+        &expect![
+            "--queues is 5, of --shape receive-stream it can be at most one a stream, and --callers is 4"
+        ],
+    );
+    refuses(
+        "bench --shape send-stream --rate 100",
+        &expect!["--rate cannot be given for --shape send-stream: the server paces a stream"],
+    );
     for (line, told) in [
+        ("bench --rate 0", "invalid value '0' for '--rate <NUMBER>': it can be 0.1 to 10000000"),
+        ("bench --rate x", "invalid value 'x' for '--rate <NUMBER>': write it like 1000 or 0.5"),
+        ("bench --queues 0", "invalid value '0' for '--queues <COUNT>': 0 is not in 1..=10000"),
         ("bench --seconds 0", "invalid value '0' for '--seconds <NUMBER>': it can be 0.01 to 3600"),
         ("bench --seconds x", "invalid value 'x' for '--seconds <NUMBER>': write it like 3 or 0.5"),
         ("bench --callers 0", "invalid value '0' for '--callers <COUNT>': 0 is not in 1..=10000"),
@@ -101,6 +114,35 @@ async fn each_shape_can_be_measured() {
         assert!(quantiles.is_sorted() && quantiles[0] > 0, "{shape}: {object}");
         assert!(object.get("fdatasyncs_per_s").is_none());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_go_round_queues_that_are_gone_afterwards() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let own = OwnBroker::start(directory.path().join("data")).await.expect("it starts");
+    let client = Client::connect(own.url()).await.expect("it serves");
+    let (args, _) = args("bench --shape receive --callers 2 --queues 5 --batch 3 --seconds 60");
+    let plan = args.plan().expect("it is within its limits");
+    queues::create(&plan, &client).await.expect("they are new");
+    let channels = channels(&plan, own.url(), None).await.expect("it serves");
+    load::fill(&plan, &channels, 50).await.expect("every message is taken");
+    for queue in client.list_queues("", None).await.expect("it answers").queues {
+        assert_eq!(queue.counts.ready, 10, "each has its share");
+    }
+    let figures = load::drive(&plan, &channels).await.expect("every call is answered");
+    assert_eq!(figures.messages, 50, "a receiver ends when all of them are empty");
+    queues::delete(&plan, &client).await.expect("they are there");
+    assert!(client.list_queues("", None).await.expect("it answers").queues.is_empty());
+    own.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_is_sent_than_the_rate_says() {
+    // Each of 4 callers is due every 20 ms, until 50 ms: at 0, 20 and 40 ms, and 5 ms each later.
+    let object = measured("bench --callers 4 --rate 200").await;
+    assert_eq!(object["rate"], 200.0);
+    let messages = object["messages"].as_u64().expect("it is a number");
+    assert!((1..=10).contains(&messages), "{object}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

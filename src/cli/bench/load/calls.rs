@@ -3,7 +3,7 @@
 use tonic::Status;
 
 use super::{Caller, Messages, accepted};
-use crate::{clock::Stopwatch, proto::v1};
+use crate::proto::v1;
 
 /// Sends messages, all of which must be accepted.
 pub(super) async fn send(client: &mut Messages, request: v1::SendRequest) -> Result<(), Status> {
@@ -11,42 +11,50 @@ pub(super) async fn send(client: &mut Messages, request: v1::SendRequest) -> Res
 }
 
 pub(super) async fn sends(caller: &mut Caller) -> Result<(), Status> {
-    let request = caller.plan.request(caller.plan.batch);
-    while caller.goes_on() {
-        let began = Stopwatch::start();
-        send(&mut caller.client, request.clone()).await?;
-        caller.done(request.entries.len() as u64, &began);
+    let entries = caller.plan.entries(caller.plan.batch);
+    while let Some(began) = caller.begin().await {
+        let request = v1::SendRequest { queue: caller.next_queue(), entries: entries.clone() };
+        send(&mut caller.client, request).await?;
+        caller.done(entries.len() as u64, began);
     }
     Ok(())
 }
 
 pub(super) async fn receives(caller: &mut Caller) -> Result<(), Status> {
-    while caller.goes_on() {
-        let began = Stopwatch::start();
-        let received = receive_and_delete(caller).await?;
-        if received == 0 {
+    // Queues that were empty, one after the other.
+    let mut empty = 0;
+    while let Some(began) = caller.begin().await {
+        let queue = caller.next_queue();
+        let received = receive_and_delete(caller, queue).await?;
+        if received > 0 {
+            empty = 0;
+            caller.done(received, began);
+            continue;
+        }
+        empty += 1;
+        if empty == caller.plan.queues {
             break;
         }
-        caller.done(received, &began);
     }
     Ok(())
 }
 
 pub(super) async fn mixed(caller: &mut Caller) -> Result<(), Status> {
-    let request = caller.plan.request(caller.plan.batch);
-    while caller.goes_on() {
-        let began = Stopwatch::start();
-        send(&mut caller.client, request.clone()).await?;
-        let received = receive_and_delete(caller).await?;
-        caller.done(received, &began);
+    let entries = caller.plan.entries(caller.plan.batch);
+    while let Some(began) = caller.begin().await {
+        let queue = caller.next_queue();
+        let request = v1::SendRequest { queue: queue.clone(), entries: entries.clone() };
+        send(&mut caller.client, request).await?;
+        let received = receive_and_delete(caller, queue).await?;
+        caller.done(received, began);
     }
     Ok(())
 }
 
 /// How many messages it received and deleted.
-async fn receive_and_delete(caller: &mut Caller) -> Result<u64, Status> {
+async fn receive_and_delete(caller: &mut Caller, queue: String) -> Result<u64, Status> {
     let request = v1::ReceiveRequest {
-        queue: caller.plan.queue.clone(),
+        queue: queue.clone(),
         max_messages: u32::try_from(caller.plan.batch).ok(),
         ..v1::ReceiveRequest::default()
     };
@@ -55,7 +63,7 @@ async fn receive_and_delete(caller: &mut Caller) -> Result<u64, Status> {
         messages.into_iter().map(|message| message.receipt_handle).collect();
     let received = receipt_handles.len() as u64;
     if received > 0 {
-        let (queue, mode) = (caller.plan.queue.clone(), v1::DeleteMode::Fenced.into());
+        let mode = v1::DeleteMode::Fenced.into();
         caller.client.delete(v1::DeleteRequest { queue, receipt_handles, mode }).await?;
     }
     Ok(received)

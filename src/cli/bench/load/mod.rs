@@ -1,6 +1,7 @@
 //! Load: callers that do what a plan says until its time is over, and what came of it.
 
 mod calls;
+mod pace;
 mod streams;
 
 use std::{
@@ -15,6 +16,7 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tonic::{Code, Status, transport::Channel};
 
+use self::pace::Pace;
 use super::plan::{Plan, Shape};
 use crate::{
     clock::Stopwatch,
@@ -47,6 +49,9 @@ struct Caller {
     plan: Arc<Plan>,
     client: Messages,
     watch: Arc<Stopwatch>,
+    pace: Option<Pace>,
+    /// Which queue is next.
+    turn: usize,
     messages: u64,
     latency_us: Histogram<u64>,
     /// When its last messages were done.
@@ -64,8 +69,8 @@ pub fn rate(count: u64, took: Duration) -> f64 {
 pub async fn drive(plan: &Plan, channels: &[Channel]) -> Result<Figures, Status> {
     let (plan, watch) = (Arc::new(plan.clone()), Arc::new(Stopwatch::start()));
     let mut callers = JoinSet::new();
-    for channel in channels.iter().cycle().take(plan.callers) {
-        let caller = Caller::new(plan.clone(), channel.clone(), watch.clone());
+    for (number, channel) in channels.iter().cycle().take(plan.callers).enumerate() {
+        let caller = Caller::new(plan.clone(), number, channel.clone(), watch.clone());
         callers.spawn(caller.run());
     }
     let (mut messages, mut took, mut latency_us) = (0, Duration::ZERO, histogram());
@@ -78,10 +83,12 @@ pub async fn drive(plan: &Plan, channels: &[Channel]) -> Result<Figures, Status>
     Ok(Figures { messages, took, latency_us })
 }
 
-/// Sends so many messages before the load begins.
+/// Sends so many messages before the load begins, as many to each queue.
 pub async fn fill(plan: &Plan, channels: &[Channel], count: u64) -> Result<(), Status> {
     let batch = (1 << 20) / plan.size.max(1);
-    let plan = Plan { batch: batch.clamp(1, limits::ENTRIES_MAX), ..plan.clone() };
+    let share = usize::try_from(count).unwrap_or(usize::MAX).div_ceil(plan.queues).max(1);
+    let batch = batch.clamp(1, limits::ENTRIES_MAX).min(share);
+    let plan = Plan { batch, ..plan.clone() };
     let (plan, left) = (Arc::new(plan), Arc::new(AtomicU64::new(count)));
     let mut fillers = JoinSet::new();
     for channel in channels.iter().cycle().take(FILLERS) {
@@ -92,7 +99,9 @@ pub async fn fill(plan: &Plan, channels: &[Channel], count: u64) -> Result<(), S
             let order = Ordering::Relaxed;
             while let Ok(before) = left.fetch_update(order, order, take) {
                 let count = usize::try_from(before.min(batch)).unwrap_or(plan.batch);
-                calls::send(&mut client, plan.request(count)).await?;
+                let number = usize::try_from(before / batch).unwrap_or(0);
+                let (queue, entries) = (plan.queue(number), plan.entries(count));
+                calls::send(&mut client, v1::SendRequest { queue, entries }).await?;
             }
             Ok::<_, Status>(())
         });
@@ -118,9 +127,17 @@ fn record(latency_us: &mut Histogram<u64>, took: Duration) {
 }
 
 impl Caller {
-    fn new(plan: Arc<Plan>, channel: Channel, watch: Arc<Stopwatch>) -> Self {
-        let (client, latency_us) = (client(channel), histogram());
-        Self { plan, client, watch, messages: 0, latency_us, ended: Duration::ZERO }
+    fn new(plan: Arc<Plan>, number: usize, channel: Channel, watch: Arc<Stopwatch>) -> Self {
+        Self {
+            pace: Pace::new(&plan, number),
+            plan,
+            client: client(channel),
+            watch,
+            turn: number,
+            messages: 0,
+            latency_us: histogram(),
+            ended: Duration::ZERO,
+        }
     }
 
     async fn run(mut self) -> Result<Self, Status> {
@@ -139,11 +156,33 @@ impl Caller {
         self.messages == 0 || self.watch.elapsed() < self.plan.time
     }
 
-    /// Something with so many messages is done.
-    fn done(&mut self, messages: u64, began: &Stopwatch) {
+    /// Waits until the next call is to begin; when that was, or `None` if the time is over. A call
+    /// that is late since the one before it took long began when it was due.
+    async fn begin(&mut self) -> Option<Duration> {
+        let Some(pace) = &mut self.pace else {
+            return self.goes_on().then(|| self.watch.elapsed());
+        };
+        let (due, now) = (pace.take(), self.watch.elapsed());
+        if due.max(now) >= self.plan.time {
+            return None;
+        }
+        let Some(early) = due.checked_sub(now) else { return Some(due) };
+        tokio::time::sleep(early).await;
+        Some(self.watch.elapsed())
+    }
+
+    /// The queue of the next call.
+    fn next_queue(&mut self) -> String {
+        let queue = self.plan.queue(self.turn);
+        self.turn += self.plan.callers;
+        queue
+    }
+
+    /// Something with so many messages is done, which began then.
+    fn done(&mut self, messages: u64, began: Duration) {
         self.messages += messages;
-        record(&mut self.latency_us, began.elapsed());
         self.ended = self.watch.elapsed();
+        record(&mut self.latency_us, self.ended.saturating_sub(began));
     }
 }
 
@@ -151,10 +190,6 @@ impl Plan {
     fn entries(&self, count: usize) -> Vec<v1::SendEntry> {
         let body = vec![b'x'; self.size].into();
         vec![v1::SendEntry { body, ..v1::SendEntry::default() }; count]
-    }
-
-    fn request(&self, count: usize) -> v1::SendRequest {
-        v1::SendRequest { queue: self.queue.clone(), entries: self.entries(count) }
     }
 }
 

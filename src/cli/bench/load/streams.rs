@@ -7,10 +7,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::{Caller, accepted, of_entry};
-use crate::{
-    clock::Stopwatch,
-    proto::v1::{self, send_stream_response::Response as Told},
-};
+use crate::proto::v1::{self, send_stream_response::Response as Told};
 
 /// How long a stream waits for its first messages, however short the load is.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
@@ -19,7 +16,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(10);
 type Opened<Q, A> = (UnboundedSender<Q>, Streaming<A>);
 
 pub(super) async fn sends(caller: &mut Caller) -> Result<(), Status> {
-    let first = v1::SendStreamRequest { queue: caller.plan.queue.clone(), entries: Vec::new() };
+    let first = v1::SendStreamRequest { queue: caller.next_queue(), entries: Vec::new() };
     let (sender, receiver) = unbounded_channel();
     // The receiver is there.
     let _ = sender.send(first);
@@ -36,7 +33,7 @@ pub(super) async fn sends(caller: &mut Caller) -> Result<(), Status> {
     loop {
         while under_way.len() < usize::try_from(batches).unwrap_or(1) && caller.goes_on() {
             let request = v1::SendStreamRequest { queue: String::new(), entries: entries.clone() };
-            under_way.push_back(Stopwatch::start());
+            under_way.push_back(caller.watch.elapsed());
             // A stream that has broken tells when it is read.
             let _ = requests.send(request);
         }
@@ -49,13 +46,13 @@ pub(super) async fn sends(caller: &mut Caller) -> Result<(), Status> {
             return Err(of_entry(error));
         }
         accepted(&result.results)?;
-        caller.done(result.results.len() as u64, &began);
+        caller.done(result.results.len() as u64, began);
     }
 }
 
 pub(super) async fn receives(caller: &mut Caller) -> Result<(), Status> {
     let first = v1::ReceiveStreamRequest {
-        queue: caller.plan.queue.clone(),
+        queue: caller.next_queue(),
         credits: u32::try_from(caller.plan.batch).unwrap_or(u32::MAX),
         ..v1::ReceiveStreamRequest::default()
     };
@@ -65,7 +62,7 @@ pub(super) async fn receives(caller: &mut Caller) -> Result<(), Status> {
     let answers = caller.client.receive_stream(UnboundedReceiverStream::new(receiver)).await?;
     let (requests, mut answers): Opened<_, _> = (sender, answers.into_inner());
     // How many acks each request had, and when it was sent.
-    let mut under_way: VecDeque<(usize, Stopwatch)> = VecDeque::new();
+    let mut under_way: VecDeque<(usize, Duration)> = VecDeque::new();
     let mut answered = 0;
     loop {
         if !caller.goes_on() && under_way.is_empty() {
@@ -89,14 +86,14 @@ pub(super) async fn receives(caller: &mut Caller) -> Result<(), Status> {
             && let Some((count, began)) = under_way.pop_front()
         {
             answered -= count;
-            caller.done(count as u64, &began);
+            caller.done(count as u64, began);
         }
         if answer.messages.is_empty() || !caller.goes_on() {
             continue;
         }
         let acks: Vec<_> =
             answer.messages.into_iter().map(|message| message.receipt_handle).collect();
-        under_way.push_back((acks.len(), Stopwatch::start()));
+        under_way.push_back((acks.len(), caller.watch.elapsed()));
         let credits = u32::try_from(acks.len()).unwrap_or(u32::MAX);
         // A stream that has broken tells when it is read.
         let _ = requests.send(v1::ReceiveStreamRequest { acks, credits, ..Default::default() });
