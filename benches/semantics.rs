@@ -35,8 +35,11 @@ struct Model {
 
 impl Model {
     fn new(queue: &str) -> Self {
-        let settings =
-            Settings { in_flight_max: u64::MAX, deduplication_ids_max: DEDUPLICATION_IDS * 2 };
+        let settings = Settings {
+            in_flight_max: u64::MAX,
+            deduplication_ids_max: DEDUPLICATION_IDS * 2,
+            deleted_names_held: false,
+        };
         let mut state = State::new(settings);
         state.advance(NOW);
         let queue = QueueName::parse(queue).expect("a good name");
