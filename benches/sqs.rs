@@ -76,11 +76,14 @@ async fn serve_endpoint(broker: &OwnBroker) -> SocketAddr {
         account: "000000000000".into(),
         keys: Vec::new(),
         incoming_bytes_max: 256 << 20,
+        body_time_max: api::sqs::BODY_TIME_MAX,
         is_tls: false,
         host: address.to_string(),
     };
     let drain_max = Duration::from_secs(1);
-    let settings = server::sqs::Settings { endpoint, tls: None, connections_max: 1000, drain_max };
+    let times = server::sqs::Times::default();
+    let (tls, connections_max) = (None, 1000);
+    let settings = server::sqs::Settings { endpoint, tls, times, connections_max, drain_max };
     tokio::spawn(server::sqs::serve(listener, gate, settings, std::future::pending()));
     address
 }

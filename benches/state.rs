@@ -25,7 +25,8 @@ const SLICE: usize = 2048;
 const RESTORED: u64 = 1_000_000;
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-const SETTINGS: Settings = Settings { in_flight_max: TOUCHED, deduplication_ids_max: 1 };
+const SETTINGS: Settings =
+    Settings { in_flight_max: TOUCHED, deduplication_ids_max: 1, deleted_names_held: false };
 
 criterion_group!(benches, cycles, leases_end, images, restores);
 criterion_main!(benches);

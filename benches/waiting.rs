@@ -169,6 +169,7 @@ fn start_broker(directory: &Path) -> Broker {
         state: state::Settings {
             in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
             deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+            deleted_names_held: false,
         },
         pool_count_max: 2,
         owner: owner::Settings {

@@ -26,8 +26,11 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(queue: &str) -> Self {
-        let settings =
-            Settings { in_flight_max: u64::MAX, deduplication_ids_max: DEDUPLICATION_IDS_MAX };
+        let settings = Settings {
+            in_flight_max: u64::MAX,
+            deduplication_ids_max: DEDUPLICATION_IDS_MAX,
+            deleted_names_held: false,
+        };
         let mut state = State::new(settings);
         state.advance(NOW);
         let queue = QueueName::parse(queue).expect("a good name");

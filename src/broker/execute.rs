@@ -6,8 +6,8 @@ use crate::{
     state::{DeleteDecision, SendDecision},
     types::{
         Attribute, Browse, CancelOutcome, Command, DeleteMode, DeleteOutcome, LeaseRef, Millis,
-        MoveSpec, QueueName, Record, Rejection, Reply, SendEntry, Sent, Seq, SettingsPatch, Step,
-        StepOutcome, TaskId, Timestamp,
+        MoveSpec, QueueName, Record, Rejection, Reply, SendEntry, Sent, Seq, SettingsEdit,
+        SettingsPatch, Step, StepOutcome, TaskId, Timestamp,
         limits::{ENTRIES_MAX, ID_CHARS_MAX},
     },
 };
@@ -108,6 +108,10 @@ impl<W: Waiter> Owner<W> {
                 let words = self.words_bytes(queue, settings);
                 self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX + words)
             }
+            Command::EditQueue { queue, edit } => {
+                let words = self.words_bytes(queue, &SettingsPatch::default()) + edit.bytes();
+                self.batch.frame_bytes(0, 0, QUEUE_RECORD_BYTES_MAX + words)
+            }
             Command::DeleteQueue { .. }
             | Command::PurgeQueue { .. }
             | Command::PauseQueue { .. }
@@ -162,6 +166,7 @@ impl<W: Waiter> Owner<W> {
                 let record = self.state.decide_update(&queue, &settings)?;
                 self.changed(&queue, record)
             }
+            Command::EditQueue { queue, edit } => self.edit_queue(&queue, &edit),
             Command::PauseQueue { queue, sends, receives } => {
                 let record = self.state.decide_pause(&queue, sends, receives)?;
                 self.changed(&queue, record)
@@ -220,6 +225,11 @@ impl<W: Waiter> Owner<W> {
                 unreachable!("these are carried out by themselves")
             }
         }
+    }
+
+    fn edit_queue(&mut self, queue: &QueueName, edit: &SettingsEdit) -> Result<Reply, Rejection> {
+        let record = self.state.decide_edit(queue, edit)?;
+        self.changed(queue, record)
     }
 
     fn changed(&mut self, queue: &QueueName, record: Option<Record>) -> Result<Reply, Rejection> {

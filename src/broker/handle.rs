@@ -20,8 +20,8 @@ use crate::{
         Attribute, BackupId, BackupPlan, Browse, CancelOutcome, CheckpointStatus, Command,
         DeleteMode, DeleteOutcome, Envelope, LeaseRef, Leased, Lineage, MessageId, Millis,
         MoveSpec, MoveTaskView, Payload, QueueName, QueueView, ReceiveOptions, Rejection, Reply,
-        ScrubStatus, SendEntry, Sent, Seq, SettingsPatch, Status, Step, StepOutcome, TaskId,
-        Timestamp,
+        ScrubStatus, SendEntry, Sent, Seq, SettingsEdit, SettingsPatch, Status, Step, StepOutcome,
+        TaskId, Timestamp,
         limits::{ENTRIES_MAX, RECEIVE_BYTES_MAX},
     },
 };
@@ -83,6 +83,15 @@ impl Handle {
         settings: SettingsPatch,
     ) -> Result<QueueView, Rejection> {
         self.queue_view(Command::UpdateQueue { queue, settings }).await
+    }
+
+    /// Changes some words of a queue's settings.
+    pub async fn edit_queue(
+        &self,
+        queue: QueueName,
+        edit: SettingsEdit,
+    ) -> Result<QueueView, Rejection> {
+        self.queue_view(Command::EditQueue { queue, edit }).await
     }
 
     /// Up to `count_max` queues whose names begin with `prefix` and come after `after`, and

@@ -80,6 +80,7 @@ impl Looker {
             Command::Browse(browse) => return self.browse(&browse),
             Command::CreateQueue { .. }
             | Command::UpdateQueue { .. }
+            | Command::EditQueue { .. }
             | Command::DeleteQueue { .. }
             | Command::PurgeQueue { .. }
             | Command::PauseQueue { .. }

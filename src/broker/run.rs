@@ -329,7 +329,11 @@ mod tests {
         let settings = Settings {
             segment_bytes: 1 << 20,
             tail_cache_bytes: 1 << 20,
-            state: state::Settings { in_flight_max: 100, deduplication_ids_max: 100 },
+            state: state::Settings {
+                in_flight_max: 100,
+                deduplication_ids_max: 100,
+                deleted_names_held: false,
+            },
             pool_count_max: 2,
             owner: owner::Settings {
                 idle_sync_after: Millis::new(20),

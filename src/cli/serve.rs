@@ -128,12 +128,14 @@ fn sqs(
         account: config.sqs_account.as_str().to_owned(),
         keys: keys.collect(),
         incoming_bytes_max: config.requests_bytes_max,
+        body_time_max: api::sqs::BODY_TIME_MAX,
         is_tls: tls.is_some(),
         host: address.to_string(),
     };
     let connections_max = usize::try_from(config.sqs_connections_max).unwrap_or(usize::MAX);
     let drain_max = Duration::from_millis(config.drain_timeout.get());
-    let settings = server::sqs::Settings { endpoint, tls, connections_max, drain_max };
+    let times = server::sqs::Times::default();
+    let settings = server::sqs::Settings { endpoint, tls, times, connections_max, drain_max };
     Ok(start::SqsDoor { listener, settings })
 }
 

@@ -250,6 +250,7 @@ pub(super) fn settings(config: &Config, accept_clock: bool) -> start::Settings {
         state: state::Settings {
             in_flight_max: config.in_flight_max,
             deduplication_ids_max: config.deduplication_ids_max,
+            deleted_names_held: config.deleted_names_held,
         },
         pool_count_max: usize::try_from(config.reclaim_pool).unwrap_or(usize::MAX),
         owner: owner::Settings {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Account, Address, ConfigError, Count, Credentials, Listen, Size, Span};
+use super::{Account, Address, ConfigError, Count, Credentials, Listen, Size, Span, Switch};
 
 /// How log lines look on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -93,6 +93,10 @@ pub struct Layer {
     /// Deduplication ids of the last 5 minutes that one queue keeps [default: 10000000]
     #[arg(long, value_name = "COUNT")]
     pub deduplication_ids_max: Option<Count>,
+    /// Whether the name of a deleted queue cannot be used again for 60 s, as in Amazon SQS
+    /// [default: off]
+    #[arg(long, value_name = "ON|OFF")]
+    pub deleted_names_held: Option<Switch>,
     /// Time for requests under way to end at a shutdown [default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub drain_timeout: Option<Span>,
@@ -105,7 +109,7 @@ pub struct Layer {
 }
 
 /// The keys of [`Layer`], in its order.
-pub const KEYS: [&str; 26] = [
+pub const KEYS: [&str; 27] = [
     "data_dir",
     "data_bytes_max",
     "grpc_listen",
@@ -129,6 +133,7 @@ pub const KEYS: [&str; 26] = [
     "requests_bytes_max",
     "in_flight_max",
     "deduplication_ids_max",
+    "deleted_names_held",
     "drain_timeout",
     "log",
     "log_format",
@@ -201,6 +206,7 @@ impl Layer {
             requests_bytes_max: self.requests_bytes_max.or(lower.requests_bytes_max),
             in_flight_max: self.in_flight_max.or(lower.in_flight_max),
             deduplication_ids_max: self.deduplication_ids_max.or(lower.deduplication_ids_max),
+            deleted_names_held: self.deleted_names_held.or(lower.deleted_names_held),
             drain_timeout: self.drain_timeout.or(lower.drain_timeout),
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),

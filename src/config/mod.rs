@@ -18,7 +18,7 @@ use std::{
 pub use error::{ConfigError, Origin};
 pub use layer::{KEYS, Layer, LogFormat, variable};
 pub use sqs::{Account, Credentials, Listen};
-pub use units::{Address, Count, Size, Span, UnitError};
+pub use units::{Address, Count, Size, Span, Switch, UnitError};
 
 use crate::types::{Millis, limits};
 
@@ -83,6 +83,8 @@ pub struct Config {
     pub in_flight_max: u64,
     /// Deduplication ids that count at one time in one queue.
     pub deduplication_ids_max: u64,
+    /// Whether the name of a deleted queue cannot be used again for a while.
+    pub deleted_names_held: bool,
     /// How long requests under way may take to end at a shutdown.
     pub drain_timeout: Millis,
     /// What is logged: directives of `tracing_subscriber`'s `EnvFilter`.
@@ -159,6 +161,7 @@ impl Config {
             requests_bytes_max: bytes(all.requests_bytes_max, 256 * mebi),
             in_flight_max: count(all.in_flight_max, limits::IN_FLIGHT_MAX_DEFAULT),
             deduplication_ids_max: count(all.deduplication_ids_max, ids_default),
+            deleted_names_held: all.deleted_names_held.is_some_and(|held| held.0),
             drain_timeout: span(all.drain_timeout, Millis::from_secs(30)),
             log: all.log.unwrap_or_else(|| LOG_DEFAULT.into()),
             log_format: all.log_format.unwrap_or_default(),

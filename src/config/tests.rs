@@ -71,6 +71,7 @@ fn nothing_at_all_gives_the_defaults() {
             requests_bytes_max: 268435456,
             in_flight_max: 120000,
             deduplication_ids_max: 10000000,
+            deleted_names_held: false,
             drain_timeout: Millis(
                 30000,
             ),

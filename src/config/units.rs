@@ -22,6 +22,10 @@ pub struct Span(pub Millis);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count(pub u64);
 
+/// What is done or not: `on`, `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
 /// An address and a port to listen on: `127.0.0.1:7420`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub SocketAddr);
@@ -41,6 +45,9 @@ pub enum UnitError {
     /// Not a count.
     #[error("{0:?} is not a count; write it like 10000")]
     Count(String),
+    /// Neither on nor off.
+    #[error("{0:?} is neither on nor off")]
+    Switch(String),
     /// Not an address and a port.
     #[error("{0:?} is not an address and a port; write it like 127.0.0.1:7420 or [::]:7420")]
     Address(String),
@@ -85,6 +92,18 @@ impl FromStr for Count {
     }
 }
 
+impl FromStr for Switch {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        match text.trim() {
+            "on" | "true" => Ok(Self(true)),
+            "off" | "false" => Ok(Self(false)),
+            _ => Err(UnitError::Switch(text.to_owned())),
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = UnitError;
 
@@ -118,7 +137,8 @@ impl fmt::Display for Count {
     }
 }
 
-/// Reads a TOML number or string; a number means what the same digits mean in a string.
+/// Reads a TOML number, boolean or string; a number or a boolean means what the same characters
+/// mean in a string.
 pub(super) struct NumberOrText<T>(pub(super) PhantomData<T>);
 
 impl<T: FromStr<Err = UnitError>> de::Visitor<'_> for NumberOrText<T> {
@@ -126,6 +146,10 @@ impl<T: FromStr<Err = UnitError>> de::Visitor<'_> for NumberOrText<T> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a number or a string")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<T, E> {
+        self.visit_str(&value.to_string())
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
@@ -150,7 +174,7 @@ macro_rules! deserialize {
         }
     )*};
 }
-deserialize!(Size, Span, Count, Address);
+deserialize!(Size, Span, Count, Switch, Address);
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +210,7 @@ mod tests {
             "30".parse::<Span>().map(|_| ()),
             "1500us".parse::<Span>().map(|_| ()),
             "many".parse::<Count>().map(|_| ()),
+            "yes".parse::<Switch>().map(|_| ()),
             "localhost".parse::<Address>().map(|_| ()),
         ];
         let lines: Vec<String> =
@@ -197,6 +222,7 @@ mod tests {
             "30" is not a duration; write it like 20ms, 30s, 1h 30m or 4d
             "1500us" is not a whole number of milliseconds
             "many" is not a count; write it like 10000
+            "yes" is neither on nor off
             "localhost" is not an address and a port; write it like 127.0.0.1:7420 or [::]:7420"#]]
         .assert_eq(&lines.join("\n"));
     }

@@ -28,14 +28,6 @@ use tokio_rustls::{
 use super::{Drained, accept::Door};
 use crate::api::{self, Gate, sqs};
 
-/// How long a client may take to send the head of a request, and how long a connection is kept that
-/// is not used.
-const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
-/// How long a client may take to agree on TLS.
-const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a client may leave bytes of an answer without taking them, or be out of reach.
-const SILENCE_MS_MAX: u32 = 60_000;
-
 /// How the endpoint is served.
 #[derive(Clone)]
 pub struct Settings {
@@ -43,10 +35,33 @@ pub struct Settings {
     pub endpoint: sqs::Settings,
     /// What the server shows of itself, if it is to speak TLS.
     pub tls: Option<Arc<ServerConfig>>,
+    /// How long clients may take.
+    pub times: Times,
     /// Connections at once.
     pub connections_max: usize,
     /// How long requests under way may take to end once the shutdown begins.
     pub drain_max: Duration,
+}
+
+/// How long a client may take before its connection is closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// To agree on TLS.
+    pub handshake_max: Duration,
+    /// To send the head of a request; so long a connection is kept that is not used.
+    pub head_max: Duration,
+    /// To take bytes of an answer, or to be within reach again.
+    pub silence_max: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            handshake_max: Duration::from_secs(10),
+            head_max: Duration::from_mins(1),
+            silence_max: Duration::from_mins(1),
+        }
+    }
 }
 
 /// Why a certificate and its key cannot be used.
@@ -79,27 +94,28 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Drained {
-    let Settings { endpoint, tls, connections_max, drain_max } = settings;
+    let Settings { endpoint, tls, times, connections_max, drain_max } = settings;
     let router = api::sqs::routes(&gate, endpoint);
     let acceptor = tls.map(TlsAcceptor::from);
     let graceful = GracefulShutdown::new();
     let door = Door::new(listener, connections_max);
+    let silence_ms_max = u32::try_from(times.silence_max.as_millis()).unwrap_or(u32::MAX);
     tokio::pin!(shutdown);
     loop {
         let stream = tokio::select! {
             stream = door.accept() => stream,
             () = &mut shutdown => break,
         };
-        let _ = set_tcp_user_timeout(stream.stream(), SILENCE_MS_MAX);
+        let _ = set_tcp_user_timeout(stream.stream(), silence_ms_max);
         let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
         tokio::spawn(async move {
             match acceptor {
-                None => connection(stream, router, watcher).await,
+                None => connection(stream, router, times, watcher).await,
                 Some(acceptor) => {
                     let agreed =
-                        tokio::time::timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await;
+                        tokio::time::timeout(times.handshake_max, acceptor.accept(stream)).await;
                     if let Ok(Ok(stream)) = agreed {
-                        connection(stream, router, watcher).await;
+                        connection(stream, router, times, watcher).await;
                     }
                 }
             }
@@ -113,12 +129,13 @@ pub async fn serve(
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: axum::Router,
+    times: Times,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
+        .header_read_timeout(times.head_max)
         .max_headers(sqs::HEADERS_MAX)
         .max_buf_size(sqs::HEAD_BYTES_MAX);
     let service = TowerToHyperService::new(router);

@@ -88,6 +88,7 @@ impl State {
         settings: &QueueSettings,
     ) {
         let queue = Queue::new(id, name.clone(), settings.clone(), self.now);
+        self.deleted_names.remove(name);
         self.names.insert(name.clone(), id);
         self.queues.insert(id, queue);
         self.next_queue = id.next();
@@ -109,6 +110,7 @@ impl State {
     pub(super) fn queue_deleted(&mut self, id: QueueId) {
         let Some(mut queue) = self.queues.remove(&id) else { return };
         self.names.remove(&queue.name);
+        self.deleted_names.insert(queue.name.clone(), self.now);
         if let Some(at) = queue.retention_due_at {
             self.deadlines.remove(at, Due::Retention(id));
         }

@@ -5,10 +5,10 @@
 //! of requests are no rules here: a program that lowers one still has the queues that were made
 //! before.
 
-use super::restore::NotAnImage;
+use super::{deleted_names::is_held, restore::NotAnImage};
 use crate::types::{
-    AttemptImage, BaseImage, DeduplicationBucket, MoveImage, PhaseImage, QueueId, QueueImage, Seq,
-    Summary, TaskId, Timestamp, TouchedImage, limits::DEDUPLICATION_WINDOW,
+    AttemptImage, BaseImage, DeduplicationBucket, MoveImage, NameImage, PhaseImage, QueueId,
+    QueueImage, Seq, Summary, TaskId, Timestamp, TouchedImage, limits::DEDUPLICATION_WINDOW,
 };
 
 /// Above this no number is given any more: long before it a disk is full, and up to it each has a
@@ -67,6 +67,14 @@ pub(super) fn queue(image: &QueueImage, base: &BaseImage) -> Result<(), NotAnIma
         (!is_fifo || !image.prefers_returned, "a FIFO queue has one order"),
     ];
     hold(|| format!("queue {}", image.id), &rules)
+}
+
+pub(super) fn name(image: &NameImage, base: &BaseImage) -> Result<(), NotAnImage> {
+    let rules = [
+        (image.deleted_at <= base.now, "it was deleted after the checkpoint was taken"),
+        (is_held(image.deleted_at, base.now), "it was deleted too long ago to be told"),
+    ];
+    hold(|| format!("the deleted queue {}", image.name), &rules)
 }
 
 /// A message, and up to where its queue was purged.

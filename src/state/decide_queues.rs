@@ -2,12 +2,13 @@
 
 use super::{State, queue::Queue};
 use crate::types::{
-    QueueName, QueueSettings, Record, RedrivePolicy, Rejection, SettingsPatch,
+    QueueName, QueueSettings, Record, RedrivePolicy, Rejection, SettingsEdit, SettingsPatch,
     limits::PURGE_INTERVAL,
 };
 
 impl State {
-    /// The record that makes a queue; `None` if it is there with the same settings.
+    /// The record that makes a queue; `None` if it is there with the same settings. Refused if it
+    /// is there with others, or was deleted a short while ago and such names are held.
     pub fn decide_create(
         &self,
         name: &QueueName,
@@ -20,6 +21,10 @@ impl State {
                     Err(Rejection::QueueAlreadyExists { queue: name.clone(), setting })
                 }
             };
+        }
+        let held_for = self.deleted_names.held_for(name, self.now);
+        if let Some(retry_after) = held_for.filter(|_| self.settings.deleted_names_held) {
+            return Err(Rejection::QueueDeletedRecently { queue: name.clone(), retry_after });
         }
         let settings = QueueSettings::default().patched(settings);
         settings.check(name)?;
@@ -44,6 +49,18 @@ impl State {
             self.check_redrive(name, settings.redrive.as_ref())?;
         }
         Ok(Some(Record::QueueUpdated { queue: queue.id, settings }))
+    }
+
+    /// The record that changes some words of a queue's settings; `None` if nothing would change.
+    /// Refused if the edit was made from what is not so any more.
+    pub fn decide_edit(
+        &self,
+        name: &QueueName,
+        edit: &SettingsEdit,
+    ) -> Result<Option<Record>, Rejection> {
+        let patch = self.named(name)?.settings.edited(edit);
+        let changed = || Rejection::SettingsChanged { queue: name.clone() };
+        self.decide_update(name, &patch.ok_or_else(changed)?)
     }
 
     /// The record that deletes a queue.

@@ -22,7 +22,7 @@ use crate::types::{
 
 /// What is left to tell.
 pub(super) struct Image {
-    /// The base and the move tasks.
+    /// The base, the move tasks, and names of deleted queues.
     small: VecDeque<ImageEntry>,
     /// Queues of which nothing was told.
     queues: VecDeque<Box<QueueImage>>,
@@ -48,8 +48,11 @@ impl State {
             queue.attempts.by_id.begin_image();
         }
         let tasks = self.tasks.iter().map(|(id, task)| ImageEntry::Move(task.image(*id).into()));
+        let names = self.deleted_names.images(self.now);
+        let names = names.map(|name| ImageEntry::Name(name.into()));
+        let base = std::iter::once(ImageEntry::Base(self.base()));
         self.image = Some(Box::new(Image {
-            small: std::iter::once(ImageEntry::Base(self.base())).chain(tasks).collect(),
+            small: base.chain(tasks).chain(names).collect(),
             queues: self.queues.values().map(|queue| queue.image().into()).collect(),
             current: None,
             taken: BTreeMap::new(),

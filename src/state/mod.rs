@@ -38,6 +38,7 @@ mod decide_queues;
 mod decide_receive;
 mod decide_send;
 mod decide_transact;
+mod deleted_names;
 mod garbage;
 mod image;
 mod invariants;
@@ -62,6 +63,7 @@ pub use restore::{NotAnImage, Restoring};
 pub use salvage::{KnownQueue, Salvage};
 
 use deadlines::Deadlines;
+use deleted_names::DeletedNames;
 use garbage::Garbage;
 use image::Image;
 use moves::MoveTask;
@@ -78,6 +80,8 @@ pub struct Settings {
     pub in_flight_max: u64,
     /// Deduplication ids of one queue that count at one time.
     pub deduplication_ids_max: u64,
+    /// Whether the name of a deleted queue cannot be used again for a while.
+    pub deleted_names_held: bool,
 }
 
 /// Everything that is true now.
@@ -85,6 +89,8 @@ pub struct State {
     settings: Settings,
     queues: BTreeMap<QueueId, Queue>,
     names: BTreeMap<QueueName, QueueId>,
+    /// Names that queues had a short while ago.
+    deleted_names: DeletedNames,
     /// When time alone changes something, over all queues.
     deadlines: Deadlines,
     /// Move tasks that run, and the last that ended.
@@ -119,6 +125,7 @@ impl State {
             settings,
             queues: BTreeMap::new(),
             names: BTreeMap::new(),
+            deleted_names: DeletedNames::default(),
             deadlines: Deadlines::default(),
             tasks: BTreeMap::new(),
             next_queue: QueueId::new(1),

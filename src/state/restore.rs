@@ -18,8 +18,8 @@ use super::{
     window::Window,
 };
 use crate::types::{
-    AttemptImage, BaseImage, DeduplicationBucket, ImageEntry, MoveImage, PhaseImage, QueueId,
-    QueueImage, Seq, Summary, TaskId, Timestamp, TouchedImage,
+    AttemptImage, BaseImage, DeduplicationBucket, ImageEntry, MoveImage, NameImage, PhaseImage,
+    QueueId, QueueImage, QueueName, Seq, Summary, TaskId, Timestamp, TouchedImage,
 };
 
 /// Why entries, buckets and summaries are not a state: the checkpoint, or a file that it needs, is
@@ -56,6 +56,9 @@ pub enum NotAnImage {
     /// The task is there twice, or was never given.
     #[error("move task {0} is there twice, or was not given yet")]
     Task(TaskId),
+    /// The name of a deleted queue is there twice, or a queue has it.
+    #[error("the name {0} of a deleted queue is there twice, or a queue has it")]
+    Name(QueueName),
     /// The attempt is there twice.
     #[error("an attempt of queue {0} is there twice")]
     Attempt(QueueId),
@@ -123,6 +126,7 @@ impl Restoring {
             ImageEntry::Touched(touched) => self.touched(*touched, &base),
             ImageEntry::Attempt(attempt) => self.attempt(attempt, &base),
             ImageEntry::Move(task) => self.task(*task, &base),
+            ImageEntry::Name(name) => self.name(*name, &base),
             ImageEntry::Gone(seq) => {
                 coherence::gone(seq, &base)?;
                 self.told.push((seq, false));
@@ -234,6 +238,9 @@ impl Restoring {
     fn queue(&mut self, image: QueueImage, base: &BaseImage) -> Result<(), NotAnImage> {
         coherence::queue(&image, base)?;
         let (state, id) = (&mut self.state, image.id);
+        if state.deleted_names.contains(&image.name) {
+            return Err(NotAnImage::Name(image.name));
+        }
         let is_known = state.queues.contains_key(&id) || state.names.contains_key(&image.name);
         if is_known || id >= state.next_queue {
             return Err(NotAnImage::Queue(id));
@@ -298,6 +305,16 @@ impl Restoring {
         let is_twice = self.state.tasks.insert(id, task).is_some();
         let is_known = !is_twice && id < self.state.next_task;
         is_known.then_some(()).ok_or(NotAnImage::Task(id))
+    }
+
+    fn name(&mut self, image: NameImage, base: &BaseImage) -> Result<(), NotAnImage> {
+        coherence::name(&image, base)?;
+        let (state, NameImage { name, deleted_at }) = (&mut self.state, image);
+        if state.deleted_names.contains(&name) || state.names.contains_key(&name) {
+            return Err(NotAnImage::Name(name));
+        }
+        state.deleted_names.insert(name, deleted_at);
+        Ok(())
     }
 
     fn untouched(&mut self, summary: &Summary) -> Result<bool, NotAnImage> {

@@ -289,7 +289,8 @@ mod tests {
 
     /// What these records, the first at LSN 1, lead to, and how many were passed over.
     fn salvaged(records: &[Record]) -> (Salvage, u64) {
-        let settings = Settings { in_flight_max: 100, deduplication_ids_max: 100 };
+        let settings =
+            Settings { in_flight_max: 100, deduplication_ids_max: 100, deleted_names_held: false };
         let mut salvage = Salvage::new(State::new(settings), BTreeMap::new());
         let lsns = (1..).map(Lsn::new);
         let passed_over = records.iter().zip(lsns).map(|(it, lsn)| salvage.apply(it, lsn)).sum();

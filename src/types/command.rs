@@ -2,7 +2,7 @@
 
 use super::{
     BackupId, Browse, Deduplication, Digest, GroupId, Millis, MoveSpec, Nonce, Payload, QueueId,
-    QueueName, Seq, SettingsPatch, TaskId, Timestamp, limits,
+    QueueName, Seq, SettingsEdit, SettingsPatch, TaskId, Timestamp, limits,
 };
 
 /// A request, parsed and checked as far as it can be without the state.
@@ -44,6 +44,13 @@ pub enum Command {
         queue: QueueName,
         /// What to change.
         settings: SettingsPatch,
+    },
+    /// Change some words of a queue's settings.
+    EditQueue {
+        /// Its name.
+        queue: QueueName,
+        /// What to change.
+        edit: SettingsEdit,
     },
     /// Delete a queue and every message in it.
     DeleteQueue {
@@ -270,6 +277,7 @@ impl Command {
             | Self::ListQueues { .. }
             | Self::ListDeadLetterSources { .. }
             | Self::UpdateQueue { .. }
+            | Self::EditQueue { .. }
             | Self::DeleteQueue { .. }
             | Self::PurgeQueue { .. }
             | Self::PauseQueue { .. }

@@ -23,6 +23,8 @@ pub enum ImageEntry {
     Attempt(AttemptImage),
     /// A move task.
     Move(Box<MoveImage>),
+    /// The name of a queue that was deleted a short while ago.
+    Name(Box<NameImage>),
     /// A message of a purge or of a deleted queue that was not freed yet: those who count what is
     /// gone may not know of it, and its summary names the queue that it came from.
     Gone(Seq),
@@ -70,6 +72,15 @@ pub struct QueueImage {
     pub receives_paused: bool,
     /// Whether its next receive looks first at what came back; of no meaning for a FIFO queue.
     pub prefers_returned: bool,
+}
+
+/// The name of a queue that was deleted a short while ago; no queue has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameImage {
+    /// The name.
+    pub name: QueueName,
+    /// When its queue was deleted.
+    pub deleted_at: Timestamp,
 }
 
 /// A message with a state of its own.

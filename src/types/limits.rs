@@ -46,6 +46,10 @@ pub const ATTRIBUTE_NAME_CHARS_MAX: usize = 256;
 pub const IN_FLIGHT_MAX_DEFAULT: u64 = 120_000;
 /// Time after a purge in which another is refused.
 pub const PURGE_INTERVAL: Millis = Millis::from_secs(60);
+/// Time for which the name of a deleted queue is held, if the broker is set to hold names.
+pub const DELETED_NAME_HELD: Millis = Millis::from_secs(60);
+/// Names of deleted queues that are held at once; of more, the oldest are not.
+pub const DELETED_NAMES_MAX: usize = 10_000;
 /// Backups under way at once.
 pub const BACKUPS_MAX: usize = 4;
 /// Shortest time that a backup keeps its files.

@@ -29,8 +29,8 @@ pub use command::{Command, Delay, DeleteMode, LeaseRef, ReceiveOptions, SendEntr
 pub use group::{Deduplication, Digest, GroupId, check_id};
 pub use ids::{Lineage, Lsn, MessageId, Nonce, OutputId, QueueId, Seq, TaskId};
 pub use image::{
-    AttemptImage, BaseImage, DeduplicationBucket, ImageEntry, MoveImage, PhaseImage, QueueImage,
-    Summary, TouchedImage, summary_of,
+    AttemptImage, BaseImage, DeduplicationBucket, ImageEntry, MoveImage, NameImage, PhaseImage,
+    QueueImage, Summary, TouchedImage, summary_of,
 };
 pub use moves::{MoveFilter, MoveOutcome, MoveSpec, MoveTaskView};
 pub use name::{NameError, QueueName};
@@ -40,8 +40,8 @@ pub use reply::{
     CancelOutcome, DeleteOutcome, Leased, QueueCounts, QueueView, Reply, Sent, StepOutcome,
 };
 pub use settings::{
-    Backoff, DeduplicationScope, QueueSettings, RedriveAllow, RedrivePolicy, SettingsPatch,
-    ThroughputLimit, check_tags,
+    Backoff, DeduplicationScope, QueueSettings, RedriveAllow, RedrivePolicy, SettingsEdit,
+    SettingsPatch, ThroughputLimit, check_tags,
 };
 pub use status::{
     CheckpointStatus, CompactionStatus, FilesStatus, RecoveryStatus, ScrubStatus, Status,

@@ -61,6 +61,24 @@ pub enum Rejection {
         /// The first setting that differs.
         setting: &'static str,
     },
+    /// An edit was made from settings that are others by now.
+    #[error("the settings of queue {queue} were changed meanwhile; try again")]
+    SettingsChanged {
+        /// Its name.
+        queue: QueueName,
+    },
+    /// The name is that of a queue that was deleted a short while ago.
+    #[error(
+        "a queue {queue} was deleted less than {} ago, and deleted_names_held is set; again in \
+         {retry_after}",
+        super::limits::DELETED_NAME_HELD
+    )]
+    QueueDeletedRecently {
+        /// Its name.
+        queue: QueueName,
+        /// When there can be one again.
+        retry_after: Millis,
+    },
     /// A message is larger than its queue allows.
     #[error("a message has {bytes} bytes, queue {queue} takes at most {bytes_max}")]
     MessageTooLarge {

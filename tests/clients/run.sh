@@ -19,7 +19,8 @@ finish() {
 }
 trap finish EXIT
 
-LEDGERQ_LOG=info "$binary" serve --data-dir "$scratch/data" --grpc-listen 127.0.0.1:0 \
+# The clients of Amazon SQS sign with this key.
+LEDGERQ_SQS_CREDENTIALS=any:thing LEDGERQ_LOG=info "$binary" serve --data-dir "$scratch/data" --grpc-listen 127.0.0.1:0 \
     --sqs-listen 127.0.0.1:0 \
     --segment-bytes 32MiB --log-format json 2>"$scratch/log" &
 broker=$!

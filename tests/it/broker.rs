@@ -58,6 +58,7 @@ pub(crate) fn state_settings() -> state::Settings {
     state::Settings {
         in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
         deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+        deleted_names_held: false,
     }
 }
 

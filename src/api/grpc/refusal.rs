@@ -147,6 +147,10 @@ fn kind(rejection: &Rejection) -> Kind {
         Rejection::Missing { field, .. } => Kind::invalid("FIELD_MISSING", field),
         Rejection::QueueNotFound { .. } => Kind::of(NotFound, "QUEUE_NOT_FOUND"),
         Rejection::QueueAlreadyExists { .. } => Kind::of(AlreadyExists, "QUEUE_ALREADY_EXISTS"),
+        Rejection::SettingsChanged { .. } => Kind::of(tonic::Code::Aborted, "SETTINGS_CHANGED"),
+        Rejection::QueueDeletedRecently { retry_after, .. } => {
+            Kind::of(FailedPrecondition, "QUEUE_DELETED_RECENTLY").retry_after(*retry_after)
+        }
         Rejection::MessageTooLarge { .. } => Kind::invalid("MESSAGE_TOO_LARGE", "body"),
         Rejection::TooManyInFlight { .. } => {
             Kind::exhausted("TOO_MANY_IN_FLIGHT", "messages in flight", IN_FLIGHT_RETRY)

@@ -113,6 +113,8 @@ fn metadata(rejection: &Rejection) -> HashMap<String, String> {
         | Rejection::MessageNotFound
         | Rejection::LeaseTooLong { .. }
         | Rejection::PurgeInProgress { .. }
+        | Rejection::QueueDeletedRecently { .. }
+        | Rejection::SettingsChanged { .. }
         | Rejection::Overloaded { .. }
         | Rejection::DiskFull
         | Rejection::BackupNotFound
@@ -129,6 +131,8 @@ fn resource(rejection: &Rejection) -> Option<(&'static str, String)> {
     match rejection {
         Rejection::QueueNotFound { queue }
         | Rejection::QueueAlreadyExists { queue, .. }
+        | Rejection::SettingsChanged { queue }
+        | Rejection::QueueDeletedRecently { queue, .. }
         | Rejection::MessageTooLarge { queue, .. }
         | Rejection::TooManyInFlight { queue, .. }
         | Rejection::ReceiptHandleOfAnotherQueue { queue }
@@ -189,6 +193,11 @@ mod tests {
             Rejection::Missing { field: "value", needed: "it has 1 byte at least" },
             Rejection::QueueNotFound { queue: queue.clone() },
             Rejection::QueueAlreadyExists { queue: queue.clone(), setting: "retention" },
+            Rejection::SettingsChanged { queue: queue.clone() },
+            Rejection::QueueDeletedRecently {
+                queue: queue.clone(),
+                retry_after: Millis::from_secs(60),
+            },
             Rejection::MessageTooLarge { queue: queue.clone(), bytes: 2000, bytes_max: 1024 },
             Rejection::TooManyInFlight { queue: queue.clone(), in_flight_max: 120_000 },
             Rejection::ReceiptHandleInvalid { value: "garbage".into() },
@@ -245,6 +254,8 @@ mod tests {
             InvalidArgument FIELD_MISSING "e.value" never
             NotFound QUEUE_NOT_FOUND "" never
             AlreadyExists QUEUE_ALREADY_EXISTS "" never
+            Aborted SETTINGS_CHANGED "" never
+            FailedPrecondition QUEUE_DELETED_RECENTLY "" 60s
             InvalidArgument MESSAGE_TOO_LARGE "e.body" never
             ResourceExhausted TOO_MANY_IN_FLIGHT "" 1s
             InvalidArgument RECEIPT_HANDLE_INVALID "e.receipt_handle" never

@@ -6,11 +6,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Router, body::Body, extract::State};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
-use tokio::sync::Mutex;
 
 use super::{
     actions::Action,
@@ -38,6 +38,9 @@ pub struct Settings {
     pub keys: Vec<KeyPair>,
     /// Bytes that are kept of requests that are coming in, over all connections.
     pub incoming_bytes_max: u64,
+    /// How long a client may take to send a body; [`super::BODY_TIME_MAX`] unless a test cannot
+    /// wait for that.
+    pub body_time_max: Duration,
     /// Whether clients speak TLS, which the URLs of queues say.
     pub is_tls: bool,
     /// The host and port in URLs of a client that sends no Host header.
@@ -58,7 +61,6 @@ struct Endpoint {
     settings: Settings,
     keys: Keys,
     intake: Intake,
-    edits: Arc<Mutex<()>>,
     ids: RequestIds,
 }
 
@@ -67,8 +69,7 @@ pub fn routes(gate: &Gate, settings: Settings) -> Router {
     let endpoint = Endpoint {
         gate: gate.clone(),
         keys: Keys::new(settings.keys.clone()),
-        intake: Intake::new(settings.incoming_bytes_max),
-        edits: Arc::default(),
+        intake: Intake::new(settings.incoming_bytes_max, settings.body_time_max),
         ids: RequestIds::new(),
         settings,
     };
@@ -108,7 +109,6 @@ impl Endpoint {
             place: self.place(head),
             path_queue: urls::queue_of_path(head.uri.path()).map(str::to_owned),
             sender,
-            edits: self.edits.clone(),
         };
         // A receive may wait for long, and needs none of it.
         drop(taken);

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
+use super::limits::QUOTED_CHARS_MAX;
+
 /// A refusal as the protocols tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -17,6 +19,7 @@ pub(super) struct Fault {
 pub(super) enum Kind {
     QueueDoesNotExist,
     QueueNameExists,
+    QueueDeletedRecently,
     TooManyEntriesInBatchRequest,
     EmptyBatchRequest,
     BatchEntryIdsNotDistinct,
@@ -55,6 +58,11 @@ const SQS: &str = "com.amazonaws.sqs";
 const QUERY: &str = "AWS.SimpleQueueService";
 /// The namespace of errors that every service has.
 const CORAL: &str = "com.amazon.coral.service";
+
+/// What a text quotes of what a client sent.
+pub(super) fn quoted(value: &str) -> String {
+    value.chars().take(QUOTED_CHARS_MAX).collect()
+}
 
 impl Fault {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
@@ -97,6 +105,7 @@ impl Kind {
         match self {
             Self::QueueDoesNotExist
             | Self::QueueNameExists
+            | Self::QueueDeletedRecently
             | Self::TooManyEntriesInBatchRequest
             | Self::EmptyBatchRequest
             | Self::BatchEntryIdsNotDistinct
@@ -132,7 +141,8 @@ impl Kind {
     pub(super) fn code(self) -> Cow<'static, str> {
         match self {
             Self::QueueDoesNotExist => format!("{QUERY}.NonExistentQueue").into(),
-            Self::TooManyEntriesInBatchRequest
+            Self::QueueDeletedRecently
+            | Self::TooManyEntriesInBatchRequest
             | Self::EmptyBatchRequest
             | Self::BatchEntryIdsNotDistinct
             | Self::InvalidBatchEntryId
@@ -178,6 +188,7 @@ impl Kind {
             Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::QueueDoesNotExist
             | Self::QueueNameExists
+            | Self::QueueDeletedRecently
             | Self::TooManyEntriesInBatchRequest
             | Self::EmptyBatchRequest
             | Self::BatchEntryIdsNotDistinct
@@ -205,6 +216,7 @@ impl Kind {
         match self {
             Self::QueueDoesNotExist => "QueueDoesNotExist",
             Self::QueueNameExists => "QueueNameExists",
+            Self::QueueDeletedRecently => "QueueDeletedRecently",
             Self::TooManyEntriesInBatchRequest => "TooManyEntriesInBatchRequest",
             Self::EmptyBatchRequest => "EmptyBatchRequest",
             Self::BatchEntryIdsNotDistinct => "BatchEntryIdsNotDistinct",

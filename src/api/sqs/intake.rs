@@ -21,14 +21,12 @@ use super::{
     limits::BODY_BYTES_MAX,
 };
 
-/// How long a client may take to send a body.
-const BODY_TIME_MAX: Duration = Duration::from_secs(30);
-
 /// The budget of all requests. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub(super) struct Intake {
     used: Arc<AtomicU64>,
     bytes_max: u64,
+    time_max: Duration,
 }
 
 /// A body that was taken in, and its share of the budget.
@@ -43,9 +41,10 @@ struct Share {
 }
 
 impl Intake {
-    /// A budget of so many bytes, or of one request if that is more.
-    pub(super) fn new(bytes_max: u64) -> Self {
-        Self { used: Arc::default(), bytes_max: bytes_max.max(BODY_BYTES_MAX as u64) }
+    /// A budget of so many bytes, or of one request if that is more; a body comes within the time.
+    pub(super) fn new(bytes_max: u64, time_max: Duration) -> Self {
+        let bytes_max = bytes_max.max(BODY_BYTES_MAX as u64);
+        Self { used: Arc::default(), bytes_max, time_max }
     }
 
     /// Takes a body in.
@@ -56,7 +55,7 @@ impl Intake {
             return Err(too_large());
         }
         let read = self.read(body);
-        tokio::time::timeout(BODY_TIME_MAX, read).await.unwrap_or_else(|_| {
+        tokio::time::timeout(self.time_max, read).await.unwrap_or_else(|_| {
             Err(Fault::new(Kind::RequestTimeout, "The body of the request did not come in time."))
         })
     }
@@ -114,10 +113,21 @@ fn too_large() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::sqs::limits::BODY_TIME_MAX;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_in_time_is_waited_for_no_more() {
+        let intake = Intake::new(0, Duration::from_millis(10));
+        let first = futures_util::stream::iter([Ok::<_, String>(Bytes::from("x"))]);
+        let never = Body::from_stream(first.chain(futures_util::stream::pending()));
+        let refused = intake.take(&HeaderMap::new(), never).await.err();
+        assert_eq!(refused.map(|fault| fault.kind), Some(Kind::RequestTimeout));
+        assert_eq!(intake.used.load(Ordering::Relaxed), 0);
+    }
 
     #[tokio::test]
     async fn bodies_are_within_their_size_and_one_budget() {
-        let intake = Intake::new(0);
+        let intake = Intake::new(0, BODY_TIME_MAX);
         let headers = HeaderMap::new();
         let take = |bytes: usize| intake.take(&headers, vec![b'x'; bytes].into());
         let one = take(BODY_BYTES_MAX).await.map_err(|fault| fault.kind);
@@ -135,7 +145,7 @@ mod tests {
     async fn a_body_that_says_it_is_too_large_is_not_read() {
         let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, 100_000_000.into())]);
         let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, String>>());
-        let refused = Intake::new(0).take(&headers, never).await.err();
+        let refused = Intake::new(0, BODY_TIME_MAX).take(&headers, never).await.err();
         assert_eq!(refused.map(|fault| fault.kind), Some(Kind::RequestTooLarge));
     }
 }

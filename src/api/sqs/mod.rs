@@ -23,5 +23,5 @@ mod urls;
 mod xml;
 
 pub use endpoint::{Settings, routes};
-pub use limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+pub use limits::{BODY_TIME_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
 pub use sigv4::KeyPair;

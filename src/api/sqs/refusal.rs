@@ -4,13 +4,13 @@
 //! beforehand: see [`of_handle`] and the settings.
 
 use super::{
-    error::{Fault, Kind},
+    error::{Fault, Kind, quoted},
     limits::VISIBILITY_S_MAX,
     urls,
 };
 use crate::{
     api::Closed,
-    types::{Rejection, Unit, quoted},
+    types::{Rejection, Unit},
 };
 
 /// Why a message's lease cannot be changed.
@@ -19,6 +19,12 @@ const NOT_AVAILABLE: &str =
 /// Why a parameter is refused that the other kind of queue has.
 pub(super) const NOT_FOR_THIS_KIND: &str =
     "The request include parameter that is not valid for this queue type.";
+const DELETED_RECENTLY: &str = "You must wait 60 seconds after deleting a queue before you can \
+                                create another with the same name.";
+const NO_DEDUPLICATION_ID: &str = "The queue should either have ContentBasedDeduplication enabled \
+                                   or MessageDeduplicationId provided explicitly";
+const MOVE_TASK_RUNNING: &str = "There is already a task running. Only one active task is allowed \
+                                 for a source queue arn at a given time.";
 
 /// A refusal of the broker.
 pub(super) fn fault(rejection: Rejection) -> Fault {
@@ -35,6 +41,9 @@ pub(super) fn fault(rejection: Rejection) -> Fault {
         }
         Rejection::Missing { field, .. } => Fault::missing(parameter(field)),
         Rejection::QueueAlreadyExists { setting, .. } => already_exists(parameter(setting)),
+        Rejection::QueueDeletedRecently { .. } => {
+            Fault::new(Kind::QueueDeletedRecently, DELETED_RECENTLY)
+        }
         Rejection::MessageTooLarge { bytes_max, .. } => {
             Fault::parameters(&format!("Message must be shorter than {bytes_max} bytes."))
         }
@@ -60,25 +69,23 @@ pub(super) fn fault(rejection: Rejection) -> Fault {
         Rejection::NotForThisKind { field, .. } => {
             Fault::invalid(parameter(field), "given", NOT_FOR_THIS_KIND)
         }
-        Rejection::DeduplicationIdMissing { .. } => Fault::new(
-            Kind::InvalidParameterValue,
-            "The queue should either have ContentBasedDeduplication enabled or \
-             MessageDeduplicationId provided explicitly",
-        ),
+        Rejection::DeduplicationIdMissing { .. } => {
+            Fault::new(Kind::InvalidParameterValue, NO_DEDUPLICATION_ID)
+        }
         Rejection::DeadLetterQueue { problem, .. } => {
             Fault::invalid("RedrivePolicy", "given", problem)
         }
         Rejection::NotADeadLetterQueue { .. } => not_a_dead_letter_queue(),
-        Rejection::MoveTaskRunning { .. } => Fault::new(
-            Kind::InvalidParameterValue,
-            "There is already a task running. Only one active task is allowed for a source queue \
-             arn at a given time.",
-        ),
+        Rejection::MoveTaskRunning { .. } => {
+            Fault::new(Kind::InvalidParameterValue, MOVE_TASK_RUNNING)
+        }
         Rejection::MoveTaskNotFound { .. } => {
             Fault::new(Kind::ResourceNotFound, "Task does not exist.")
         }
         Rejection::QueuePaused { .. } | Rejection::ReadOnly => said(Kind::UnsupportedOperation),
-        Rejection::Overloaded { .. } => said(Kind::RequestThrottled),
+        Rejection::Overloaded { .. } | Rejection::SettingsChanged { .. } => {
+            said(Kind::RequestThrottled)
+        }
         Rejection::DiskFull
         | Rejection::MaintenanceFailed { .. }
         | Rejection::ShuttingDown

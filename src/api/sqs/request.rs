@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use super::{
     error::{Fault, Kind},
@@ -41,8 +40,6 @@ pub(super) struct Call {
     pub(super) path_queue: Option<String>,
     /// The access key whose signature was verified.
     pub(super) sender: Option<String>,
-    /// Held by whoever reads a queue's settings to write them changed.
-    pub(super) edits: Arc<Mutex<()>>,
 }
 
 /// What an action is answered with.

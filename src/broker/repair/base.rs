@@ -77,7 +77,8 @@ fn load(
             ImageEntry::Base(_)
             | ImageEntry::Queue(_)
             | ImageEntry::Attempt(_)
-            | ImageEntry::Move(_) => {}
+            | ImageEntry::Move(_)
+            | ImageEntry::Name(_) => {}
         }
         restoring.entry(entry).map_err(|error| error.to_string())
     });

@@ -185,6 +185,7 @@ fn checkpoint(
             ImageEntry::Base(_)
             | ImageEntry::Attempt(_)
             | ImageEntry::Move(_)
+            | ImageEntry::Name(_)
             | ImageEntry::Gone(_) => {}
         }
         Ok(())

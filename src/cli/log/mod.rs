@@ -93,7 +93,11 @@ pub(super) fn offline_settings() -> start::Settings {
         segment_bytes: SEGMENT_BYTES_DEFAULT,
         tail_cache_bytes: 0,
         pool_count_max: 0,
-        state: state::Settings { in_flight_max: u64::MAX, deduplication_ids_max: u64::MAX },
+        state: state::Settings {
+            in_flight_max: u64::MAX,
+            deduplication_ids_max: u64::MAX,
+            deleted_names_held: false,
+        },
         owner: owner::Settings {
             idle_sync_after: Millis::ZERO,
             upkeep: upkeep::Settings { checkpoint_bytes: u64::MAX, compaction_bytes_per_s: 0 },

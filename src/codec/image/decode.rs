@@ -2,7 +2,7 @@
 
 use super::{
     ATTEMPT, BASE, DELAYED, GONE, HAS_EXPIRY, HAS_GROUP, HAS_LEASE, HAS_RETAINED_FROM, HAS_SOURCE,
-    IN_FLIGHT, IS_CHANGED, IS_REPEATED, MOVE, QUEUE, READY, TOUCHED, TOUCHED_FLAGS,
+    IN_FLIGHT, IS_CHANGED, IS_REPEATED, MOVE, NAME, QUEUE, READY, TOUCHED, TOUCHED_FLAGS,
 };
 use crate::{
     codec::{
@@ -16,8 +16,8 @@ use crate::{
         },
     },
     types::{
-        AttemptImage, BaseImage, DeduplicationScope, ImageEntry, Lsn, MoveImage, MoveSpec, Nonce,
-        PhaseImage, QueueId, QueueImage, TaskId, Timestamp, TouchedImage,
+        AttemptImage, BaseImage, DeduplicationScope, ImageEntry, Lsn, MoveImage, MoveSpec,
+        NameImage, Nonce, PhaseImage, QueueId, QueueImage, TaskId, Timestamp, TouchedImage,
     },
 };
 
@@ -40,6 +40,10 @@ pub fn decode_image_entries(
             ATTEMPT => ImageEntry::Attempt(take_attempt(fields)?),
             MOVE => ImageEntry::Move(take_task(fields)?.into()),
             GONE => ImageEntry::Gone(take_seq(fields)?),
+            NAME => {
+                let (name, deleted_at) = (take_name(fields)?, take_time(fields)?);
+                ImageEntry::Name(NameImage { name, deleted_at }.into())
+            }
             value => return Err(DecodeError::Unknown { offset, what, value: value.into() }),
         };
         fields.finish()?;

@@ -4,7 +4,7 @@ use bytes::BufMut;
 
 use super::{
     ATTEMPT, BASE, DELAYED, GONE, HAS_EXPIRY, HAS_GROUP, HAS_LEASE, HAS_RETAINED_FROM, HAS_SOURCE,
-    IN_FLIGHT, IS_CHANGED, IS_REPEATED, MOVE, QUEUE, READY, TOUCHED,
+    IN_FLIGHT, IS_CHANGED, IS_REPEATED, MOVE, NAME, QUEUE, READY, TOUCHED,
 };
 use crate::{
     codec::{
@@ -33,6 +33,7 @@ pub fn encode_image_entry(entry: &ImageEntry, out: &mut Vec<u8>) {
         ImageEntry::Attempt(_) => ATTEMPT,
         ImageEntry::Move(_) => MOVE,
         ImageEntry::Gone(_) => GONE,
+        ImageEntry::Name(_) => NAME,
     };
     let fields_at = put::prefix(out, kind);
     match entry {
@@ -42,6 +43,10 @@ pub fn encode_image_entry(entry: &ImageEntry, out: &mut Vec<u8>) {
         ImageEntry::Attempt(attempt) => put_attempt(attempt, out),
         ImageEntry::Move(task) => put_task(task, out),
         ImageEntry::Gone(seq) => out.put_u64_le(seq.get()),
+        ImageEntry::Name(name) => {
+            put::text(out, name.name.as_str());
+            put_time(name.deleted_at, out);
+        }
     }
     put::length(out, fields_at);
 }

@@ -12,6 +12,7 @@ const TOUCHED: u8 = 3;
 const ATTEMPT: u8 = 4;
 const MOVE: u8 = 5;
 const GONE: u8 = 6;
+const NAME: u8 = 7;
 
 /// Flags of a touched message: what is not as it is by default. All others have no field.
 const HAS_EXPIRY: u8 = 1;

@@ -59,6 +59,7 @@ impl Bases {
                 | ImageEntry::Touched(_)
                 | ImageEntry::Attempt(_)
                 | ImageEntry::Move(_)
+                | ImageEntry::Name(_)
                 | ImageEntry::Gone(_) => {}
             }
             Ok(())

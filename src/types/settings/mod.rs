@@ -2,6 +2,7 @@
 
 mod backoff;
 mod deduplication;
+mod edit;
 mod patch;
 mod redrive;
 mod tags;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 pub use backoff::Backoff;
 pub use deduplication::{DeduplicationScope, ThroughputLimit};
+pub use edit::SettingsEdit;
 pub use patch::SettingsPatch;
 pub use redrive::{RedriveAllow, RedrivePolicy};
 use tags::check_stored;

@@ -4,7 +4,8 @@
 #   LEDGERQ_SQS=http://127.0.0.1:9324 LEDGERQ_BINARY=target/release/ledgerq tests/clients/sqs/run.sh
 #
 # Two virtual environments (an old botocore speaks the query protocol) and the packages of npm are
-# kept in LEDGERQ_SQS_PACKAGES if that is set; everything else is temporary.
+# kept in LEDGERQ_SQS_PACKAGES if that is set, and the SDK for Rust is built in the target directory of
+# the broker; everything else is temporary.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,4 +35,10 @@ if command -v npm >/dev/null; then
 else
     echo "skipped: npm is not installed, which brings the SDK for JavaScript"
 fi
-echo "boto3 in both protocols, aws-cli, celery, FIFO with kills, the SDK for JavaScript: passed"
+if command -v cargo >/dev/null; then
+    cargo test --quiet --locked --manifest-path "$here/rust/Cargo.toml" \
+        --target-dir "$here/../../../target/sqs-sdk"
+else
+    echo "skipped: cargo is not installed, which builds the SDK for Rust"
+fi
+echo "boto3 in both protocols, aws-cli, celery, FIFO with kills, the SDKs for JavaScript and Rust: passed"

@@ -86,6 +86,7 @@ fn answer(request: Request<Full<Bytes>>) -> Bytes {
         account: "000000000000".into(),
         keys: Vec::new(),
         incoming_bytes_max: 1 << 20,
+        body_time_max: sqs::BODY_TIME_MAX,
         is_tls: false,
         host: "localhost".into(),
     };

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::script::check;
+use crate::script::{Setup, check, check_with};
 
 #[test]
 fn a_queue_has_the_defaults_of_sqs() {
@@ -347,6 +347,51 @@ fn queues_have_nothing_to_do_with_each_other() {
             mails: ready=0 delayed=0 in_flight=1 oldest=0s
             purged jobs
             mails: ready=0 delayed=0 in_flight=1 oldest=0s
+        "#]],
+    );
+}
+
+#[test]
+fn the_name_of_a_deleted_queue_can_be_used_at_once() {
+    check(
+        "create jobs
+         drop jobs
+         create jobs
+         show jobs",
+        expect![[r#"
+            created jobs
+            dropped jobs
+            created jobs
+            jobs: ready=0 delayed=0 in_flight=0
+        "#]],
+    );
+}
+
+#[test]
+fn the_name_of_a_deleted_queue_is_held_for_60_seconds_if_the_broker_is_set_so() {
+    check_with(
+        Setup { deleted_names_held: true, ..Setup::default() },
+        "create jobs
+         create jobs
+         drop jobs
+         create jobs
+         create other
+         advance 59999ms
+         create jobs
+         advance 1ms
+         create jobs
+         drop jobs
+         create jobs",
+        expect![[r#"
+            created jobs
+            created jobs
+            dropped jobs
+            refused: a queue jobs was deleted less than 1m ago, and deleted_names_held is set; again in 1m
+            created other
+            refused: a queue jobs was deleted less than 1m ago, and deleted_names_held is set; again in 1ms
+            created jobs
+            dropped jobs
+            refused: a queue jobs was deleted less than 1m ago, and deleted_names_held is set; again in 1m
         "#]],
     );
 }

@@ -9,8 +9,8 @@ use ledgerq::{
     },
     types::{
         AttemptImage, BaseImage, DeduplicationBucket, DeduplicationScope, ImageEntry, Lsn,
-        MoveFilter, MoveImage, MoveOutcome, MoveSpec, Nonce, PhaseImage, QueueId, QueueImage,
-        QueueSettings, Sending, Seq, Summary, Timestamp, TouchedImage, summary_of,
+        MoveFilter, MoveImage, MoveOutcome, MoveSpec, NameImage, Nonce, PhaseImage, QueueId,
+        QueueImage, QueueSettings, Sending, Seq, Summary, Timestamp, TouchedImage, summary_of,
     },
 };
 
@@ -167,7 +167,11 @@ fn next(before: &ImageEntry) -> Option<(&'static str, ImageEntry)> {
         }
         ImageEntry::Attempt(_) => ("move", ImageEntry::Move(move_image().into())),
         ImageEntry::Move(_) => ("gone", ImageEntry::Gone(SEQ)),
-        ImageEntry::Gone(_) => return None,
+        ImageEntry::Gone(_) => {
+            let name = NameImage { name: queue("Jobs.fifo"), deleted_at: UNTIL };
+            ("name", ImageEntry::Name(name.into()))
+        }
+        ImageEntry::Name(_) => return None,
     })
 }
 

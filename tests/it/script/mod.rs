@@ -70,6 +70,8 @@ pub(crate) struct Setup {
     pub(crate) in_flight_max: u64,
     /// Most deduplication ids of one queue at one time.
     pub(crate) deduplication_ids_max: u64,
+    /// Whether names of deleted queues are held.
+    pub(crate) deleted_names_held: bool,
     /// Size of segments; it limits the size of a request.
     pub(crate) segment_bytes: u64,
 }
@@ -79,6 +81,7 @@ impl Default for Setup {
         Self {
             in_flight_max: limits::IN_FLIGHT_MAX_DEFAULT,
             deduplication_ids_max: limits::DEDUPLICATION_IDS_MAX_DEFAULT,
+            deleted_names_held: false,
             segment_bytes: ledgerq::log::SEGMENT_BYTES_MIN,
         }
     }
@@ -86,8 +89,8 @@ impl Default for Setup {
 
 impl Setup {
     fn state(self) -> ledgerq::state::Settings {
-        let Self { in_flight_max, deduplication_ids_max, .. } = self;
-        ledgerq::state::Settings { in_flight_max, deduplication_ids_max }
+        let Self { in_flight_max, deduplication_ids_max, deleted_names_held, .. } = self;
+        ledgerq::state::Settings { in_flight_max, deduplication_ids_max, deleted_names_held }
     }
 }
 

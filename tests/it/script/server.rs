@@ -138,7 +138,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (end, ended) = oneshot::channel::<()>();
-        let settings = settings_of(address, Vec::new());
+        let settings = settings_of(address);
         tokio::spawn(server::sqs::serve(listener, gate, settings, async { drop(ended.await) }));
         (address, end)
     }

@@ -149,6 +149,10 @@ impl StateDriver {
                 let record = self.state.decide_update(&queue, &settings)?;
                 self.changed(&queue, record)
             }
+            Command::EditQueue { queue, edit } => {
+                let record = self.state.decide_edit(&queue, &edit)?;
+                self.changed(&queue, record)
+            }
             Command::PauseQueue { queue, sends, receives } => {
                 let record = self.state.decide_pause(&queue, sends, receives)?;
                 self.changed(&queue, record)

@@ -25,7 +25,7 @@ fn wait_for(served: &Served, url: &str) -> TcpStream {
     stream
 }
 
-fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
+pub(super) fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
     let (mut text, mut piece) = (String::new(), [0; 4096]);
     while !text.contains(wanted) {
         let count = stream.read(&mut piece).expect("it can be read");

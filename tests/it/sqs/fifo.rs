@@ -120,3 +120,68 @@ fn place_of(disk: &SimDisk, bytes: &str) -> (String, u64) {
     };
     disk.paths().into_iter().find_map(of_file).expect("it is on the disk")
 }
+
+#[test]
+fn an_extension_extends_the_handle_too() {
+    let served = Served::start();
+    let url = served.queue("jobs.fifo", json!({"FifoQueue": "true", "VisibilityTimeout": "10"}));
+    for (at, protocol) in BOTH.into_iter().enumerate() {
+        let id = at.to_string();
+        let send = json!({
+            "QueueUrl": url, "MessageBody": "x", "MessageGroupId": "g",
+            "MessageDeduplicationId": id,
+        });
+        served.done(protocol, "SendMessage", send);
+        let told = served.done(protocol, "ReceiveMessage", json!({"QueueUrl": url}));
+        let handle = &told["Messages"][0]["ReceiptHandle"];
+        let change = json!({"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 60});
+        served.done(protocol, "ChangeMessageVisibility", change);
+        served.advance(59);
+        let delete = json!({"QueueUrl": url, "ReceiptHandle": handle});
+        served.done(protocol, "DeleteMessage", delete);
+        assert_eq!(served.done(protocol, "ReceiveMessage", json!({"QueueUrl": url})), json!({}));
+    }
+}
+
+#[test]
+fn an_attempt_that_is_repeated_gives_the_same_messages_and_handles() {
+    let served = Served::start();
+    for (at, protocol) in BOTH.into_iter().enumerate() {
+        let url = served.queue(
+            &format!("jobs{at}.fifo"),
+            json!({"FifoQueue": "true", "ContentBasedDeduplication": "true"}),
+        );
+        for body in ["a", "b"] {
+            let send = json!({"QueueUrl": url, "MessageBody": body, "MessageGroupId": body});
+            served.done(protocol, "SendMessage", send);
+        }
+        let receive = |attempt: &str| {
+            let given = json!({"QueueUrl": url, "ReceiveRequestAttemptId": attempt});
+            served.done(protocol, "ReceiveMessage", given)
+        };
+        let first = receive("one");
+        assert_eq!(first["Messages"][0]["Body"], "a");
+        assert_eq!(receive("one"), first);
+        assert_eq!(receive("two")["Messages"][0]["Body"], "b");
+        assert_eq!(receive("one"), first);
+    }
+}
+
+#[test]
+fn a_body_is_known_by_its_content_alone() {
+    let served = Served::start();
+    let url = served
+        .queue("jobs.fifo", json!({"FifoQueue": "true", "ContentBasedDeduplication": "true"}));
+    let mut ids = Vec::new();
+    for protocol in BOTH {
+        for attributes in [json!({}), json!({"n": {"DataType": "String", "StringValue": "v"}})] {
+            let send = json!({
+                "QueueUrl": url, "MessageBody": "x", "MessageGroupId": format!("{protocol:?}"),
+                "MessageAttributes": attributes,
+            });
+            ids.push(served.done(protocol, "SendMessage", send)["MessageId"].clone());
+        }
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+}

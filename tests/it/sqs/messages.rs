@@ -100,6 +100,10 @@ fn bad_parameters_are_refused_in_the_words_of_the_service() {
         (send(json!({"MessageDeduplicationId": "a"})), format!("{value} a for parameter MessageDeduplicationId is invalid. Reason: The request include parameter that is not valid for this queue type.")),
         (("ReceiveMessage", json!({})), "400 MissingParameter: The request must contain the parameter QueueUrl.".into()),
         (("DeleteMessage", json!({"QueueUrl": url, "ReceiptHandle": "garbage"})), "400 ReceiptHandleIsInvalid: The input receipt handle \"garbage\" is not a valid receipt handle.".into()),
+        (receive("VisibilityTimeout", (-1).into()), format!("{value} -1 for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200, if provided.")),
+        (("ChangeMessageVisibility", json!({"QueueUrl": url, "ReceiptHandle": "x", "VisibilityTimeout": 43_201})), format!("{value} 43201 for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200, if provided.")),
+        (("ChangeMessageVisibility", json!({"QueueUrl": url, "ReceiptHandle": "x"})), "400 MissingParameter: The request must contain the parameter VisibilityTimeout.".into()),
+        (("DeleteMessage", json!({"QueueUrl": url})), "400 MissingParameter: The request must contain the parameter ReceiptHandle.".into()),
         (("ChangeMessageVisibility", json!({"QueueUrl": url, "ReceiptHandle": "garbage", "VisibilityTimeout": 1})), "400 ReceiptHandleIsInvalid: The input receipt handle \"garbage\" is not a valid receipt handle.".into()),
     ];
     for protocol in BOTH {

@@ -5,8 +5,14 @@
 mod attributes;
 /// A client that speaks both protocols over a plain connection.
 pub(crate) mod client;
-/// Clients that wait, go away, or are slow.
+/// What a client sees of an error besides its text, and which members answers have.
+mod codes;
+/// Clients that wait, go away, or are many.
 mod connections;
+/// What a message may have.
+mod contents;
+/// Settings that are changed from two sides at once.
+mod edits;
 /// FIFO queues, as they are told here.
 mod fifo;
 /// Requests that are no requests.
@@ -21,3 +27,5 @@ mod queues;
 pub(crate) mod served;
 /// Signatures that are verified.
 mod signed;
+/// Clients that are slow.
+mod slow;

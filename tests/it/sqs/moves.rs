@@ -54,6 +54,61 @@ fn a_task_is_started_listed_and_refused_a_second_time() {
 }
 
 #[test]
+fn tasks_are_listed_newest_first_and_tell_how_they_ended() {
+    let served = Served::start();
+    for (at, protocol) in BOTH.into_iter().enumerate() {
+        let (dead, jobs) = dead_letters(&served, at);
+        let start = json!({"SourceArn": arn(&dead), "DestinationArn": arn(&jobs)});
+        let list = |count: u64| {
+            let list = json!({"SourceArn": arn(&dead), "MaxResults": count});
+            served.done(protocol, "ListMessageMoveTasks", list)["Results"].clone()
+        };
+        served.done(protocol, "StartMessageMoveTask", start.clone());
+        let url = json!({"QueueUrl": served.queue(&jobs, json!({}))});
+        for _ in 0..2 {
+            let receive = json!({"QueueUrl": url["QueueUrl"], "WaitTimeSeconds": 20});
+            assert_eq!(
+                served.done(protocol, "ReceiveMessage", receive)["Messages"]
+                    .as_array()
+                    .map(Vec::len),
+                Some(1)
+            );
+        }
+        while list(1)[0]["Status"] == "RUNNING" {
+            std::thread::yield_now();
+        }
+        let told = list(1)[0].clone();
+        assert_eq!(told["Status"], "COMPLETED", "{told}");
+        assert_eq!(told["ApproximateNumberOfMessagesMoved"], 2);
+        for absent in ["TaskHandle", "FailureReason", "MaxNumberOfMessagesPerSecond"] {
+            assert_eq!(told.get(absent), None, "{told}");
+        }
+        served.advance(1);
+        let slow = json!({"SourceArn": arn(&dead), "MaxNumberOfMessagesPerSecond": 500});
+        served.done(protocol, "StartMessageMoveTask", slow);
+        let both = list(10);
+        let started = |at: usize| both[at]["StartedTimestamp"].as_u64().expect("a number");
+        assert_eq!(both.as_array().map(Vec::len), Some(2));
+        assert!(started(0) > started(1), "{both}");
+        assert_eq!(both[0].get("DestinationArn"), None, "each goes where it came from");
+        let refused = |action: &str, name: &str, value: u64| {
+            let given = json!({"SourceArn": arn(&dead), name: value});
+            let refused = served.refused(protocol, action, given);
+            let expected = format!(
+                "400 InvalidParameterValue: Value {value} for parameter {name} is invalid."
+            );
+            assert!(refused.starts_with(&expected), "{refused}");
+        };
+        for value in [0, 501] {
+            refused("StartMessageMoveTask", "MaxNumberOfMessagesPerSecond", value);
+        }
+        for value in [0, 11] {
+            refused("ListMessageMoveTasks", "MaxResults", value);
+        }
+    }
+}
+
+#[test]
 fn what_is_not_there_is_told_by_its_parameter() {
     let served = Served::start();
     for (at, protocol) in BOTH.into_iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Queues, tags, permissions.
 
+use ledgerq::disk::SimDisk;
 use serde_json::json;
 
 use super::{
@@ -67,6 +68,49 @@ fn a_queue_is_made_once_and_its_name_has_rules() {
 }
 
 #[test]
+fn a_name_has_80_characters_at_most_with_its_suffix() {
+    let served = Served::start();
+    let (longest, fifo) = ("x".repeat(80), format!("{}.fifo", "x".repeat(75)));
+    for protocol in BOTH {
+        let create = |name: &str, is_fifo: bool| {
+            let attributes = if is_fifo { json!({"FifoQueue": "true"}) } else { json!({}) };
+            served.ask(
+                protocol,
+                "CreateQueue",
+                json!({"QueueName": name, "Attributes": attributes}),
+            )
+        };
+        assert_eq!(create(&longest, false).status, 200);
+        assert_eq!(create(&fifo, true).status, 200);
+        let told = [create(&format!("{longest}x"), false), create(&format!("x{fifo}"), true)];
+        for told in told {
+            assert_eq!((told.status, told.code.as_str()), (400, "InvalidParameterValue"));
+        }
+        assert_eq!(create("-_-", false).status, 200);
+    }
+}
+
+#[test]
+fn the_name_of_a_deleted_queue_is_held_for_a_minute_if_the_broker_is_set_so() {
+    let state =
+        ledgerq::state::Settings { deleted_names_held: true, ..crate::broker::state_settings() };
+    let served = Served::with(SimDisk::new(), state, |_| ());
+    for protocol in BOTH {
+        let create = json!({"QueueName": "jobs"});
+        let told = served.done(protocol, "CreateQueue", create.clone());
+        served.done(protocol, "DeleteQueue", json!({"QueueUrl": told["QueueUrl"]}));
+        assert_eq!(
+            served.refused(protocol, "CreateQueue", create.clone()),
+            "400 AWS.SimpleQueueService.QueueDeletedRecently: You must wait 60 seconds after deleting a queue before you can create another with the same name."
+        );
+        served.advance(60);
+        assert_eq!(served.done(protocol, "CreateQueue", create), told);
+        served.done(protocol, "DeleteQueue", json!({"QueueUrl": told["QueueUrl"]}));
+        served.advance(60);
+    }
+}
+
+#[test]
 fn a_list_has_a_token_only_for_a_client_that_asked_for_pages() {
     let served = Served::start();
     for name in ["a1", "a2", "a3", "b1"] {
@@ -124,6 +168,26 @@ fn tags_are_put_and_taken_away() {
         assert_eq!(tags(), json!({"Tags": {"tag2": "value2"}}));
         served.done(protocol, "UntagQueue", json!({"QueueUrl": url, "TagKeys": ["tag2"]}));
         assert_eq!(tags(), json!({}));
+    }
+}
+
+#[test]
+fn a_queue_has_50_tags_at_most() {
+    let served = Served::start();
+    let url = served.queue("jobs", json!({}));
+    for protocol in BOTH {
+        let tags: serde_json::Map<_, _> =
+            (0..51).map(|at| (format!("{protocol:?}{at}"), json!(""))).collect();
+        let some = tags.iter().take(50).map(|(key, value)| (key.clone(), value.clone()));
+        let some = json!({"QueueUrl": url, "Tags": some.collect::<serde_json::Map<_, _>>()});
+        served.done(protocol, "TagQueue", some);
+        let all = json!({"QueueUrl": url, "Tags": tags});
+        let refused = served.refused(protocol, "TagQueue", all);
+        assert!(refused.starts_with("400 InvalidParameterValue: "), "{refused}");
+        let told = served.done(protocol, "ListQueueTags", json!({"QueueUrl": url}));
+        assert_eq!(told["Tags"].as_object().map(serde_json::Map::len), Some(50));
+        let keys: Vec<&String> = tags.keys().collect();
+        served.done(protocol, "UntagQueue", json!({"QueueUrl": url, "TagKeys": keys}));
     }
 }
 

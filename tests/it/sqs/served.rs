@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use ledgerq::{
     api::{self, Gate, sqs::KeyPair},
-    broker::{Broker, mailbox::Limits, start::start},
+    broker::{Broker, Handle, mailbox::Limits, start::start},
     disk::SimDisk,
     entropy::SeededEntropy,
     server,
@@ -23,8 +23,8 @@ pub(super) struct Served {
     pub(super) address: SocketAddr,
     clock: ToldClock,
     _end: oneshot::Sender<()>,
-    _broker: Broker,
-    _runtime: Runtime,
+    broker: Broker,
+    runtime: Runtime,
 }
 
 impl Served {
@@ -33,20 +33,27 @@ impl Served {
     }
 
     pub(super) fn with_keys(keys: Vec<KeyPair>) -> Self {
-        Self::with(keys, SimDisk::new())
+        Self::with(SimDisk::new(), crate::broker::state_settings(), |settings| {
+            settings.endpoint.keys = keys;
+        })
     }
 
     /// One whose messages are on this disk, and nowhere else.
     pub(super) fn on(disk: &SimDisk) -> Self {
-        Self::with(Vec::new(), disk.clone())
+        Self::with(disk.clone(), crate::broker::state_settings(), |_| ())
     }
 
-    fn with(keys: Vec<KeyPair>, disk: SimDisk) -> Self {
+    /// With a disk, queues and an endpoint that are set otherwise.
+    pub(super) fn with(
+        disk: SimDisk,
+        state: ledgerq::state::Settings,
+        change: impl FnOnce(&mut server::sqs::Settings),
+    ) -> Self {
         let clock = ToldClock::new();
         let (disk, entropy) = (Arc::new(disk), Box::new(SeededEntropy::new(1)));
         // A message of the largest size needs four times as much.
         let settings =
-            ledgerq::broker::start::Settings { segment_bytes: 8 << 20, ..small_settings() };
+            ledgerq::broker::start::Settings { segment_bytes: 8 << 20, state, ..small_settings() };
         let started = start(settings, disk, Arc::new(clock.clone()), entropy, &mut |_| {});
         let broker = Broker::run(started.expect("a new disk"), LIMITS).expect("threads");
         let gate = Gate::new();
@@ -56,8 +63,15 @@ impl Served {
         let address = listener.local_addr().expect("it is bound");
         let (end, ended) = oneshot::channel::<()>();
         let ended = async { drop(ended.await) };
-        runtime.spawn(server::sqs::serve(listener, gate, settings_of(address, keys), ended));
-        Self { address, clock, _end: end, _broker: broker, _runtime: runtime }
+        let mut settings = settings_of(address);
+        change(&mut settings);
+        runtime.spawn(server::sqs::serve(listener, gate, settings, ended));
+        Self { address, clock, _end: end, broker, runtime }
+    }
+
+    /// What the broker itself answers, as the native API asks it.
+    pub(super) fn native<T>(&self, ask: impl AsyncFnOnce(&Handle) -> T) -> T {
+        self.runtime.block_on(ask(self.broker.handle()))
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "it is written where it is asked")]
@@ -95,16 +109,18 @@ impl Served {
 }
 
 /// How the endpoint of tests is served.
-pub(crate) fn settings_of(address: SocketAddr, keys: Vec<KeyPair>) -> server::sqs::Settings {
+pub(crate) fn settings_of(address: SocketAddr) -> server::sqs::Settings {
     server::sqs::Settings {
         endpoint: api::sqs::Settings {
             account: ACCOUNT.into(),
-            keys,
+            keys: Vec::new(),
             incoming_bytes_max: 64 << 20,
+            body_time_max: api::sqs::BODY_TIME_MAX,
             is_tls: false,
             host: address.to_string(),
         },
         tls: None,
+        times: server::sqs::Times::default(),
         connections_max: 1000,
         drain_max: std::time::Duration::from_secs(5),
     }

@@ -46,7 +46,6 @@ pub(super) async fn set(call: &Call, given: Set) -> Result<Answer, Fault> {
     // A queue that is not there is told before what is wrong with its attributes.
     call.broker.get_queue(queue.clone()).await.map_err(fault)?;
     let patch = settings::patch(&queue, &attributes)?;
-    let _alone = call.edits.lock().await;
     let updated = call.broker.update_queue(queue, patch).await;
     updated.map_err(|rejection| settings::refused(rejection, &attributes))?;
     Ok(Answer::nothing())

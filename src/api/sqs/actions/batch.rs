@@ -4,12 +4,9 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use serde::Serialize;
 
-use crate::{
-    api::sqs::{
-        error::{Fault, Kind},
-        limits::{BATCH_ID_CHARS_MAX, BATCH_MAX},
-    },
-    types::quoted,
+use crate::api::sqs::{
+    error::{Fault, Kind, quoted},
+    limits::{BATCH_ID_CHARS_MAX, BATCH_MAX},
 };
 
 /// The answer to a batch.

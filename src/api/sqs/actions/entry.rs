@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     api::sqs::{
-        error::{Fault, Kind},
+        error::{Fault, Kind, quoted},
         limits::DELAY_S_MAX,
         md5,
         refusal::NOT_FOR_THIS_KIND,
@@ -17,7 +17,7 @@ use crate::{
     broker::{Handle, digest},
     types::{
         Attribute, AttributeValue, Deduplication, Delay, Envelope, GroupId, Millis, QueueName,
-        Rejection, SendEntry, check_id, limits, quoted,
+        Rejection, SendEntry, check_id, limits,
     },
 };
 

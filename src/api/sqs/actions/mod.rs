@@ -15,10 +15,9 @@ mod told;
 mod visibility;
 
 use super::{
-    error::{Fault, Kind},
+    error::{Fault, Kind, quoted},
     request::{Answer, Call, Parameters},
 };
-use crate::types::quoted;
 
 /// Every action of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

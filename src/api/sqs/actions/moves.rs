@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     api::sqs::{
-        error::{Fault, Kind},
+        error::{Fault, Kind, quoted},
         limits::MOVES_LISTED_MAX,
         refusal::{fault, not_a_dead_letter_queue},
         request::{Answer, Call},
@@ -16,7 +16,6 @@ use crate::{
     },
     types::{
         MoveFilter, MoveOutcome, MoveSpec, MoveTaskView, QueueName, Rejection, TaskId, limits,
-        quoted,
     },
 };
 

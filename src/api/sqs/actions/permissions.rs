@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     api::sqs::{
-        error::{Fault, Kind},
+        error::{Fault, Kind, quoted},
         limits::PERMISSION_ACTIONS_MAX,
         refusal::fault,
         request::{Answer, Call},
     },
-    types::{QueueName, SettingsPatch, quoted},
+    types::{QueueName, Rejection, SettingsEdit},
 };
 
 /// The attribute that has the policy.
@@ -95,22 +95,26 @@ pub(super) async fn remove(call: &Call, given: Remove) -> Result<Answer, Fault> 
     .await
 }
 
-/// Reads the queue's policy, changes it and stores it, or takes it away if nothing is left.
+/// Reads the queue's policy, changes it and stores it, or takes it away if nothing is left. If
+/// somebody else has changed it meanwhile, again: one of them always gets on.
 async fn edit(
     call: &Call,
     queue: QueueName,
-    change: impl FnOnce(&mut Option<Map<String, Value>>) -> Result<(), Fault>,
+    change: impl Fn(&mut Option<Map<String, Value>>) -> Result<(), Fault>,
 ) -> Result<Answer, Fault> {
-    let _alone = call.edits.lock().await;
-    let view = call.broker.get_queue(queue.clone()).await.map_err(fault)?;
-    let stored = view.settings.stored.get(POLICY);
-    let mut policy = stored.and_then(|text| serde_json::from_str(text).ok());
-    change(&mut policy)?;
-    let text = policy.map(|policy| Value::Object(policy).to_string()).unwrap_or_default();
-    let stored = [(POLICY.to_owned(), text)].into();
-    let patch = SettingsPatch { stored, ..SettingsPatch::default() };
-    call.broker.update_queue(queue, patch).await.map_err(fault)?;
-    Ok(Answer::nothing())
+    loop {
+        let view = call.broker.get_queue(queue.clone()).await.map_err(fault)?;
+        let before = view.settings.stored.get(POLICY).cloned().unwrap_or_default();
+        let mut policy = serde_json::from_str(&before).ok();
+        change(&mut policy)?;
+        let text = policy.map(|policy| Value::Object(policy).to_string()).unwrap_or_default();
+        let edit = SettingsEdit::Stored { name: POLICY.to_owned(), before, after: text };
+        match call.broker.edit_queue(queue.clone(), edit).await {
+            Ok(_) => return Ok(Answer::nothing()),
+            Err(Rejection::SettingsChanged { .. }) => {}
+            Err(rejection) => return Err(fault(rejection)),
+        }
+    }
 }
 
 /// The statements of a policy, which can be one alone.

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::settings;
 use crate::{
     api::sqs::{
-        error::Fault,
+        error::{Fault, quoted},
         limits::PAGE_MAX,
         refusal::{self, fault},
         request::{Answer, Call},
         urls,
     },
-    types::{QueueName, QueueView, Rejection, SettingsPatch, limits, quoted},
+    types::{QueueName, QueueView, Rejection, SettingsPatch, limits},
 };
 
 #[derive(Deserialize)]

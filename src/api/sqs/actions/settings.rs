@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::permissions::POLICY;
 use crate::{
     api::sqs::{
-        error::{Fault, Kind},
+        error::{Fault, Kind, quoted},
         limits::DELAY_S_MAX,
         refusal::{self, parameter},
         urls,
     },
     types::{
         DeduplicationScope, Millis, QueueName, RedriveAllow, RedrivePolicy, Rejection,
-        SettingsPatch, ThroughputLimit, limits, quoted,
+        SettingsPatch, ThroughputLimit, limits,
     },
 };
 

@@ -10,7 +10,7 @@ use crate::{
         refusal::fault,
         request::{Answer, Call},
     },
-    types::SettingsPatch,
+    types::SettingsEdit,
 };
 
 #[derive(Deserialize)]
@@ -42,13 +42,14 @@ struct Listed {
 
 pub(super) async fn tag(call: &Call, given: Tag) -> Result<Answer, Fault> {
     let added = given.tags.ok_or_else(|| Fault::missing("Tags"))?;
-    edit(call, given.queue_url.as_deref(), |tags| tags.extend(added)).await
+    let changed = added.into_iter().map(|(key, value)| (key, Some(value)));
+    change(call, given.queue_url.as_deref(), changed.collect()).await
 }
 
 pub(super) async fn untag(call: &Call, given: Untag) -> Result<Answer, Fault> {
     let removed = given.tag_keys.ok_or_else(|| Fault::missing("TagKeys"))?;
-    edit(call, given.queue_url.as_deref(), |tags| tags.retain(|key, _| !removed.contains(key)))
-        .await
+    let changed = removed.into_iter().map(|key| (key, None));
+    change(call, given.queue_url.as_deref(), changed.collect()).await
 }
 
 pub(super) async fn list(call: &Call, given: List) -> Result<Answer, Fault> {
@@ -57,17 +58,12 @@ pub(super) async fn list(call: &Call, given: List) -> Result<Answer, Fault> {
     Ok(call.done(&Listed { tags: view.settings.tags }))
 }
 
-async fn edit(
+async fn change(
     call: &Call,
     url: Option<&str>,
-    change: impl FnOnce(&mut BTreeMap<String, String>),
+    changed: BTreeMap<String, Option<String>>,
 ) -> Result<Answer, Fault> {
     let queue = call.queue(url)?;
-    let _alone = call.edits.lock().await;
-    let view = call.broker.get_queue(queue.clone()).await.map_err(fault)?;
-    let mut tags = view.settings.tags;
-    change(&mut tags);
-    let patch = SettingsPatch { tags: Some(tags), ..SettingsPatch::default() };
-    call.broker.update_queue(queue, patch).await.map_err(fault)?;
+    call.broker.edit_queue(queue, SettingsEdit::Tags(changed)).await.map_err(fault)?;
     Ok(Answer::nothing())
 }

@@ -1,28 +1,12 @@
-//! AWS's published test vectors, as far as HTTP can carry them, and what is refused.
+//! AWS's published test vectors, as far as they are for this service, and what is refused.
 
 use http::{Request, request::Parts};
 
 use super::*;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-const SESSION_TOKEN: &str = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267";
-const HASH: &str = "9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e";
-
-/// One of the suite's requests with the signature in a header.
-struct Vector {
-    line: &'static str,
-    /// Beside the host and the date.
-    headers: &'static [(&'static str, &'static str)],
-    signed: &'static str,
-    body: &'static str,
-    signature: &'static str,
-}
-
-const UNRESERVED: &str = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-fn plain(line: &'static str, signature: &'static str) -> Vector {
-    Vector { line, headers: &[], signed: "host;x-amz-date", body: "", signature }
-}
+/// Beside what each vector is called, the request as it is sent.
+const VECTORS: &str = include_str!("vectors.txt");
 
 fn head(line: &str, headers: &[(&str, &str)]) -> Parts {
     let (method, uri) = line.split_once(' ').expect("a method and a path");
@@ -34,110 +18,47 @@ fn head(line: &str, headers: &[(&str, &str)]) -> Parts {
     request.body(()).expect("it is a request").into_parts().0
 }
 
-fn vectors() -> Vec<Vector> {
-    const VALUES: &[(&str, &str)] = &[
-        ("My-Header1", "value4"),
-        ("My-Header1", "value1"),
-        ("My-Header1", "value3"),
-        ("My-Header1", "value2"),
-    ];
-    const TWICE: &[(&str, &str)] =
-        &[("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")];
-    let vanilla = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
-    let with_header1 = |headers, signature| Vector {
-        headers,
-        signed: "host;my-header1;x-amz-date",
-        ..plain("GET /", signature)
-    };
-    vec![
-        plain("GET /", vanilla),
-        plain("GET /./", vanilla),
-        plain("GET /example1/example2/../..", vanilla),
-        plain(
-            "GET //example//",
-            "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84",
-        ),
-        plain(
-            "GET /-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-            "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
-        ),
-        plain(
-            "GET /?Param2=value2&Param1=value1",
-            "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
-        ),
-        plain(
-            "GET /?%E1%88%B4=bar",
-            "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04",
-        ),
-        with_header1(VALUES, "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01"),
-        with_header1(TWICE, "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"),
-        Vector {
-            headers: &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")],
-            signed: "host;my-header1;my-header2;x-amz-date",
-            ..plain("GET /", "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736")
-        },
-        Vector {
-            headers: &[("X-Amz-Security-Token", SESSION_TOKEN)],
-            signed: "host;x-amz-date;x-amz-security-token",
-            ..plain("GET /", "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8")
-        },
-        Vector {
-            headers: &[
-                ("Content-Type", "application/x-www-form-urlencoded"),
-                ("Content-Length", "13"),
-                ("x-amz-content-sha256", HASH),
-            ],
-            signed: "content-length;content-type;host;x-amz-content-sha256;x-amz-date",
-            body: "Param1=value1",
-            ..plain("POST /", "d3875051da38690788ef43de4db0d8f280229d82040bfac253562e56c3f20e0b")
-        },
-    ]
-}
-
-/// The request of a vector with its signature; its service is none of ours, so that its time and
-/// scope are not looked at.
-fn signed(vector: &Vector) -> Parts {
-    let authorization = format!(
-        "{ALGORITHM} Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
-         SignedHeaders={}, Signature={}",
-        vector.signed, vector.signature
-    );
-    let mut headers = vec![("X-Amz-Date", "20150830T123600Z"), ("Authorization", &authorization)];
-    headers.extend(vector.headers);
-    head(vector.line, &headers)
-}
-
-#[test]
-fn signatures_in_a_header_are_those_of_the_published_vectors() {
-    for vector in vectors() {
-        let head = signed(&vector);
-        let claim = Claim::read(&head).expect("it is complete").expect("it is signed");
-        let canonical = canonical::request(&head, &claim, vector.body.as_bytes());
-        let canonical = canonical.expect("every header is there");
-        let found = signature(&claim, &canonical, SECRET);
-        assert_eq!(found, vector.signature, "{}: {canonical}", vector.line);
+/// The bytes of a text in which some are written `\xNN`.
+fn bytes(text: &str) -> Vec<u8> {
+    let mut parts = text.split("\\x");
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).expect("two digits"));
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
     }
-    let line = format!("GET /?{UNRESERVED}={UNRESERVED}");
-    let vector = plain("GET /", "9c3e54bfcdf0b19771a7f523ee5669cdf59bc7cc0884027167c21bb143a40197");
-    let mut head = signed(&vector);
-    head.uri = line.trim_start_matches("GET ").parse().expect("a URI");
-    let claim = Claim::read(&head).expect("it is complete").expect("it is signed");
-    let canonical = canonical::request(&head, &claim, b"").expect("every header is there");
-    assert_eq!(signature(&claim, &canonical, SECRET), vector.signature);
+    bytes
+}
+
+/// A request of the suite and its body.
+fn sent(request: &str) -> (Parts, &[u8]) {
+    let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
+    let mut lines = head.lines();
+    let line = lines.next().and_then(|line| line.strip_suffix(" HTTP/1.1"));
+    let (method, uri) = line.and_then(|line| line.split_once(' ')).expect("a request's line");
+    let mut request = Request::builder().method(method).uri(bytes(uri));
+    for line in lines {
+        let (name, value) = line.split_once(':').expect("a header");
+        request = request.header(name, value);
+    }
+    (request.body(()).expect("it is a request").into_parts().0, body.trim_end().as_bytes())
 }
 
 #[test]
-fn a_signature_in_a_url_is_that_of_the_published_vector() {
-    let line = format!(
-        "GET /?Param2=value2&Param1=value1&X-Amz-Algorithm={ALGORITHM}\
-         &X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fservice%2Faws4_request\
-         &X-Amz-Date=20150830T123600Z&X-Amz-SignedHeaders=host&X-Amz-Expires=3600\
-         &X-Amz-Signature=86012e2c9ad4d77369f5d81c11f75158aae4f895a085212cc6d3f923d300bed5"
-    );
-    let head = head(&line, &[]);
-    let claim = Claim::read(&head).expect("it is complete").expect("it is signed");
-    let canonical = canonical::request(&head, &claim, b"").expect("it is complete");
-    assert_eq!(signature(&claim, &canonical, SECRET), claim.signature);
+fn signatures_are_those_of_the_published_vectors() {
+    let mut vectors = VECTORS.split("\n== ");
+    assert!(vectors.next().is_some_and(|notice| notice.contains("Apache-2.0")));
+    let mut count = 0;
+    for vector in vectors {
+        let (name, request) = vector.split_once('\n').expect("a name and a request");
+        let (head, body) = sent(request);
+        // The service is none of ours, so time and scope are not looked at.
+        let claim = Claim::read(&head).expect(name).expect(name);
+        assert_eq!(claim.expires.is_some(), name.ends_with(" query"), "{name}");
+        let canonical = canonical::request(&head, &claim, body).expect(name);
+        assert_eq!(signature(&claim, &canonical, SECRET), claim.signature, "{name}: {canonical}");
+        count += 1;
+    }
+    assert_eq!(count, 58);
 }
 
 /// A request to this service with a signature that is right.

@@ -64,7 +64,11 @@ fn broker_on(disk: &SimDisk) -> Broker {
     let settings = start::Settings {
         segment_bytes: 64 << 20,
         tail_cache_bytes: 1 << 20,
-        state: state::Settings { in_flight_max: 100_000, deduplication_ids_max: 100_000 },
+        state: state::Settings {
+            in_flight_max: 100_000,
+            deduplication_ids_max: 100_000,
+            deleted_names_held: false,
+        },
         pool_count_max: 2,
         owner: owner::Settings {
             idle_sync_after: Millis::new(20),

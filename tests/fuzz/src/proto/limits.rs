@@ -17,6 +17,7 @@ pub(super) fn check(command: &Command) {
             patch(queue, settings);
         }
         Command::GetQueue { queue }
+        | Command::EditQueue { queue, .. }
         | Command::DeleteQueue { queue }
         | Command::PurgeQueue { queue } => name(queue),
         Command::PauseQueue { queue, sends, receives } => {

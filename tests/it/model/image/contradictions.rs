@@ -4,8 +4,8 @@ use ledgerq::{
     state::NotAnImage,
     types::{
         AttemptImage, BaseImage, DeduplicationBucket, ImageEntry, Lsn, Millis, MoveFilter,
-        MoveImage, PhaseImage, QueueId, QueueImage, ReceiveOptions, Record, Seq, TaskId, Timestamp,
-        TouchedImage,
+        MoveImage, NameImage, PhaseImage, QueueId, QueueImage, QueueSettings, ReceiveOptions,
+        Record, Seq, TaskId, Timestamp, TouchedImage,
     },
 };
 
@@ -16,7 +16,8 @@ use super::{
 use crate::commands::queue;
 
 /// A checkpoint that has something of every kind: a queue that was purged, a dead letter, messages
-/// of a FIFO queue under an attempt, one that is delayed, a task that runs.
+/// of a FIFO queue under an attempt, one that is delayed, a task that runs, the name of a queue that
+/// was deleted.
 fn taken() -> Taken {
     let mut world = World::with_queues();
     let sent = |at, delay, id| Step::Send(message_of(at, delay, id));
@@ -45,6 +46,10 @@ fn taken() -> Taken {
         rate_max: None,
         filter: MoveFilter::default(),
     });
+    let id = QueueId::new(5);
+    let settings = QueueSettings::default();
+    world.apply(Record::QueueCreated { queue: id, name: queue("was-here"), settings });
+    world.apply(Record::QueueDeleted { queue: id });
     let mut taken = world.begin_image();
     while world.state.image_slice(100, &mut taken.entries) {}
     taken
@@ -218,6 +223,31 @@ fn a_move_task_without_its_queues_is_refused() {
     task("it moved a message that was not sent yet", |task| task.cursor = UNSENT);
     task("it moved more messages than were sent", |task| task.moved_count = 1000);
     task("it found more messages than were sent", |task| task.to_move_count = 1000);
+}
+
+#[test]
+fn a_name_of_a_queue_that_was_not_just_deleted_is_refused() {
+    let name = |problem: &str, deleted_at| {
+        check(problem, &|entry| {
+            let ImageEntry::Name(image) = entry else { return None };
+            image.deleted_at = deleted_at;
+            Some(())
+        });
+    };
+    name("the deleted queue was-here: it was deleted after the checkpoint was taken", NEVER);
+    name("it was deleted too long ago to be told", Timestamp::ZERO);
+    for twice in ["was-here", "jobs"] {
+        let refused = refusal(|taken| {
+            let base = taken.entries.iter().find_map(|entry| match entry {
+                ImageEntry::Base(base) => Some(base.now),
+                _ => None,
+            });
+            let deleted_at = base.expect("there is one");
+            let image = NameImage { name: queue(twice), deleted_at };
+            taken.entries.push(ImageEntry::Name(image.into()));
+        });
+        assert_eq!(refused, NotAnImage::Name(queue(twice)).to_string());
+    }
 }
 
 #[test]
