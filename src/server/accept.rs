@@ -12,7 +12,10 @@ use std::{
 };
 
 use futures_util::{Stream, stream};
-use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
+use rustix::net::{
+    RecvFlags, recv,
+    sockopt::{set_socket_keepalive, set_tcp_keepidle},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -32,6 +35,7 @@ pub(super) struct Door {
 /// A connection and its place among those that there may be.
 pub(super) struct Placed {
     stream: TcpStream,
+    is_attentive: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -51,7 +55,7 @@ impl Door {
                 Ok((stream, _)) => {
                     // An answer is one piece: nothing is gained by holding it back.
                     let _ = stream.set_nodelay(true);
-                    return Placed { stream, _place: place };
+                    return Placed { stream, is_attentive: false, _place: place };
                 }
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
@@ -82,6 +86,19 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 impl Placed {
+    /// The same, and whoever reads is told at once that the client has closed it, and not only when
+    /// the runtime hears of that: what is read before an answer is taken decides who has its leases.
+    pub(super) fn attentive(self) -> Self {
+        Self { is_attentive: true, ..self }
+    }
+
+    /// Whether everything was read that the client will ever send.
+    fn is_at_end(&self) -> bool {
+        let mut byte = [0];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(recv(&self.stream, &mut byte[..], flags), Ok((0, _)))
+    }
+
     /// The connection itself, for options.
     pub(super) fn stream(&self) -> &TcpStream {
         &self.stream
@@ -102,7 +119,10 @@ impl AsyncRead for Placed {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let is_over = read.is_pending() && self.is_attentive && self.is_at_end();
+        // Nothing was read into the buffer: that is the end.
+        if is_over { Poll::Ready(Ok(())) } else { read }
     }
 }
 

@@ -107,6 +107,7 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         let _ = set_tcp_user_timeout(stream.stream(), silence_ms_max);
+        let stream = stream.attentive();
         let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
         tokio::spawn(async move {
             match acceptor {

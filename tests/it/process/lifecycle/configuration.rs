@@ -117,7 +117,8 @@ fn a_file_that_is_wrong() {
                 `checkpoint_bytes`, `compaction_bytes_per_s`, `scrub_bytes_per_s`,
                 `scrub_interval`, `reclaim_pool`, `idle_sync_after`, `tail_cache_bytes`,
                 `requests_max`, `polls_max`, `requests_bytes_max`, `in_flight_max`,
-                `deduplication_ids_max`, `drain_timeout`, `log`, `log_format`
+                `deduplication_ids_max`, `deleted_names_held`, `drain_timeout`, `log`,
+                `log_format`
         "#]],
     );
     check(
