@@ -23,8 +23,8 @@ fn json_error(served: &Served, action: &str, given: &Value) -> (u16, String, Str
 
 const QUERY: &str = "AWS.SimpleQueueService.";
 
-/// What is asked, and its status, shape and code: one that is only begun goes on with the shape, and
-/// one that is empty is the shape.
+/// What is asked, and its status, shape and code: one that is only begun goes on with the shape,
+/// and one that is empty is the shape.
 type Case = (&'static str, Value, u16, &'static str, &'static str);
 
 fn errors_of_batches(url: &str) -> [Case; 5] {

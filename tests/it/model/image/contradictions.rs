@@ -16,8 +16,8 @@ use super::{
 use crate::commands::queue;
 
 /// A checkpoint that has something of every kind: a queue that was purged, a dead letter, messages
-/// of a FIFO queue under an attempt, one that is delayed, a task that runs, the name of a queue that
-/// was deleted.
+/// of a FIFO queue under an attempt, one that is delayed, a task that runs, the name of a queue
+/// that was deleted.
 fn taken() -> Taken {
     let mut world = World::with_queues();
     let sent = |at, delay, id| Step::Send(message_of(at, delay, id));
