@@ -113,11 +113,28 @@ impl MessageId {
 /// In the usual 8-4-4-4-12 form.
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = format!("{:032x}", self.0);
-        let part = |from: usize, to: usize| &hex[from..to];
-        write!(f, "{}-{}-{}-", part(0, 8), part(8, 12), part(12, 16))?;
-        write!(f, "{}-{}", part(16, 20), part(20, 32))
+        f.write_str(&uuid_text(self.0))
     }
+}
+
+/// 128 bits in the form of a UUID.
+pub fn uuid_text(bits: u128) -> String {
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        push_hex(&mut text, byte);
+    }
+    text
+}
+
+/// Puts a byte in lower-case hex; every answer about a message has dozens of them.
+pub fn push_hex(text: &mut String, byte: u8) {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    text.push(DIGITS[usize::from(byte >> 4)]);
+    text.push(DIGITS[usize::from(byte & 15)]);
 }
 
 /// 58 bits that tell lineages apart. Not a secret: a receipt handle, not an id, gives rights.

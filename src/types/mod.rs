@@ -27,7 +27,9 @@ pub use backup::{BackupId, BackupPlan};
 pub use browse::{Browse, Browsed, MessageState, StateFilter};
 pub use command::{Command, Delay, DeleteMode, LeaseRef, ReceiveOptions, SendEntry, Step};
 pub use group::{Deduplication, Digest, GroupId, check_id};
-pub use ids::{Lineage, Lsn, MessageId, Nonce, OutputId, QueueId, Seq, TaskId};
+pub use ids::{
+    Lineage, Lsn, MessageId, Nonce, OutputId, QueueId, Seq, TaskId, push_hex, uuid_text,
+};
 pub use image::{
     AttemptImage, BaseImage, DeduplicationBucket, ImageEntry, MoveImage, NameImage, PhaseImage,
     QueueImage, Summary, TouchedImage, summary_of,

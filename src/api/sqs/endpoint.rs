@@ -26,7 +26,7 @@ use super::{
 use crate::{
     api::Gate,
     clock::{Clock, SystemClock},
-    types::quoted,
+    types::{quoted, uuid_text},
 };
 
 /// What the endpoint is told.
@@ -248,8 +248,6 @@ impl RequestIds {
     fn next(&self) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let (high, low) = (self.seed.hash_one((count, 0)), self.seed.hash_one((count, 1)));
-        let hex = format!("{high:016x}{low:016x}");
-        let part = |from: usize, to: usize| &hex[from..to];
-        format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+        uuid_text(u128::from(high) << 64 | u128::from(low))
     }
 }

@@ -5,11 +5,9 @@
 //! text, 2 for binary) and the value; each of the three with its length before it, a u32 in
 //! big-endian order.
 
-use std::fmt::Write;
-
 use md5::{Digest, Md5};
 
-use crate::types::{Attribute, AttributeValue};
+use crate::types::{Attribute, AttributeValue, push_hex};
 
 /// Of a body, in hex.
 pub(super) fn of_body(body: &[u8]) -> String {
@@ -51,7 +49,7 @@ fn put(hasher: &mut Md5, bytes: &[u8]) {
 pub(super) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
+        push_hex(&mut text, *byte);
     }
     text
 }

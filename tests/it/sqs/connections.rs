@@ -2,9 +2,10 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
 };
 
+use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
 use serde_json::json;
 
 use super::{
@@ -12,10 +13,19 @@ use super::{
     served::Served,
 };
 
+/// A connection whose end is told at once: some ways of the system to control congestion hold small
+/// packets back for a moment, in which a server cannot know that the client is gone.
+fn unpaced(to: SocketAddr) -> TcpStream {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    sockopt::set_tcp_congestion(&socket, "reno").expect("every system has it");
+    connect(&socket, &to).expect("the port is open");
+    socket.into()
+}
+
 /// Sends a receive that waits for 20 seconds and leaves its answer unread.
 fn wait_for(served: &Served, url: &str) -> TcpStream {
     let body = json!({"QueueUrl": url, "WaitTimeSeconds": 20}).to_string();
-    let mut stream = TcpStream::connect(served.address).expect("the port is open");
+    let mut stream = unpaced(served.address);
     let head = format!(
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-amz-json-1.0\r\n\
          X-Amz-Target: AmazonSQS.ReceiveMessage\r\nContent-Length: {}\r\n\r\n{body}",

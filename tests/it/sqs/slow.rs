@@ -1,9 +1,15 @@
 //! Clients that are slow: each holds the only place, and gives it up in time for the next one.
 
-use std::{io::Write, net::TcpStream, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::Arc,
+    time::Duration,
+};
 
 use ledgerq::disk::SimDisk;
 use serde_json::json;
+use tokio_rustls::rustls;
 
 use super::{client::Protocol, served::Served};
 use crate::broker::state_settings;
@@ -78,6 +84,27 @@ fn a_client_that_takes_nothing_of_its_answers_is_let_go() {
     );
     let _silent = connected(&served, request.repeat(ANSWERS).as_bytes());
     another_is_served(&served);
+}
+
+#[test]
+fn a_client_that_does_not_agree_on_tls_is_let_go() {
+    // Nobody gets so far as to see a certificate.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has them")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
+    let served = served(|settings| {
+        settings.tls = Some(config.into());
+        settings.times.handshake_max = SOON;
+    });
+    let _silent = connected(&served, b"");
+    let mut another = connected(&served, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    another.set_read_timeout(Some(Duration::from_mins(1))).expect("a time can be set");
+    let mut answer = Vec::new();
+    another.read_to_end(&mut answer).expect("it is told that this is no TLS");
+    assert_eq!(answer.first(), Some(&21), "an alert");
 }
 
 #[test]

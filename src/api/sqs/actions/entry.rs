@@ -104,7 +104,10 @@ impl GivenValue {
 
 /// Refuses characters that no XML has.
 fn check_text(text: &str) -> Result<(), Fault> {
-    if text.chars().all(is_allowed) {
+    // Most texts have nothing but ASCII, whose bytes are looked at many at a time.
+    let is_control = |b: u8| b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r');
+    let has_control = text.bytes().fold(false, |found, b| found | is_control(b));
+    if !has_control && (text.is_ascii() || text.chars().all(is_allowed)) {
         return Ok(());
     }
     let message = "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 \
@@ -264,4 +267,15 @@ fn trace_header(given: Option<BTreeMap<String, GivenValue>>) -> Result<Option<At
         header = Some(Attribute { name, data_type: "String".to_owned(), value });
     }
     Ok(header)
+}
+
+#[test]
+fn a_text_has_the_characters_of_xml_alone() {
+    let is_taken = |text: &str| check_text(text).is_ok();
+    for good in ["a\t\n\r \u{7f}", "\u{80}\u{fffd}\u{10000}", "\u{e000}\u{1f980}"] {
+        assert!(is_taken(good), "{good:?}");
+    }
+    for bad in ["\0", "a\u{1f}", "\u{b}\u{e4}", "\u{fffe}", "a\u{ffff}"] {
+        assert!(!is_taken(bad), "{bad:?}");
+    }
 }
