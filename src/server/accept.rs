@@ -87,7 +87,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 
 impl Placed {
     /// The same, and whoever reads is told at once that the client has closed it, and not only when
-    /// the runtime hears of that: what is read before an answer is taken decides who has its leases.
+    /// the runtime hears of that: what was read before an answer is taken says who has its leases.
     pub(super) fn attentive(self) -> Self {
         Self { is_attentive: true, ..self }
     }
