@@ -11,7 +11,7 @@ use super::{
     sum_over,
 };
 
-const SEEDS_DEFAULT: u64 = 18;
+const SEEDS_DEFAULT: u64 = 24;
 
 #[test]
 fn no_fault_of_a_long_run_breaks_a_promise() {
