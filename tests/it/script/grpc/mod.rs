@@ -23,6 +23,8 @@ pub(super) use scope::is_in_the_api;
 
 /// An answer that does not come in this time never comes.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+/// An owner that does nothing for so long has nothing to do.
+const REST: std::time::Duration = std::time::Duration::from_millis(5);
 
 pub(super) struct GrpcDriver {
     setup: Setup,
@@ -76,8 +78,10 @@ impl GrpcDriver {
     }
 
     fn poll_of(&mut self, label: &str, start: impl FnOnce(&Runtime) -> JoinHandle<Outcome>) {
-        // Whatever the owner had to do before is done once it has answered this.
+        // Whatever the owner had to do before is done once it has answered this, but for what its
+        // other threads still have in hand and tell it later.
         self.wake();
+        self.rest();
         let before = self.clock.reads();
         let task = start(&self.runtime);
         // The owner reads the clock when it takes the event in, when it then looks what to do, and
@@ -85,7 +89,19 @@ impl GrpcDriver {
         while self.clock.reads() < before + 3 && !task.is_finished() {
             std::thread::yield_now();
         }
+        self.rest();
         self.polls.push((label.to_owned(), task));
+    }
+
+    /// Waits until the owner has not looked at the clock for a moment.
+    fn rest(&self) {
+        loop {
+            let before = self.clock.reads();
+            std::thread::sleep(REST);
+            if self.clock.reads() == before {
+                return;
+            }
+        }
     }
 
     /// Anything that wakes the broker and changes nothing.
