@@ -269,13 +269,18 @@ fn trace_header(given: Option<BTreeMap<String, GivenValue>>) -> Result<Option<At
     Ok(header)
 }
 
-#[test]
-fn a_text_has_the_characters_of_xml_alone() {
-    let is_taken = |text: &str| check_text(text).is_ok();
-    for good in ["a\t\n\r \u{7f}", "\u{80}\u{fffd}\u{10000}", "\u{e000}\u{1f980}"] {
-        assert!(is_taken(good), "{good:?}");
-    }
-    for bad in ["\0", "a\u{1f}", "\u{b}\u{e4}", "\u{fffe}", "a\u{ffff}"] {
-        assert!(!is_taken(bad), "{bad:?}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_the_characters_of_xml_alone() {
+        let is_taken = |text: &str| check_text(text).is_ok();
+        for good in ["a\t\n\r \u{7f}", "\u{80}\u{fffd}\u{10000}", "\u{e000}\u{1f980}"] {
+            assert!(is_taken(good), "{good:?}");
+        }
+        for bad in ["\0", "a\u{1f}", "\u{b}\u{e4}", "\u{fffe}", "a\u{ffff}"] {
+            assert!(!is_taken(bad), "{bad:?}");
+        }
     }
 }
