@@ -10,6 +10,8 @@ mod refusal;
 mod restart;
 /// Signals.
 mod shutdown;
+/// Both APIs with a certificate.
+mod tls;
 
 use std::{
     collections::BTreeMap,
