@@ -3,6 +3,7 @@
 
     tests/mutants/sample.py                          300 of each room, seed 1
     tests/mutants/sample.py --count 20 --seed 7
+    tests/mutants/sample.py --rooms state codec      only of these rooms
     tests/mutants/sample.py --survivors              only those that survived the last time
     tests/mutants/sample.py --only src/log/le.rs:12  only those of this line
     tests/mutants/sample.py --patches r17            the patches beside this, as run.sh does
@@ -62,7 +63,7 @@ def main():
     chosen, dropped, to_try, by_hand = [], {}, [], []
     if asked.patches is None or asked.survivors:
         rooms = drawn(listed(ROOT, texts), asked.seed)
-        chosen, dropped = viable(rooms, texts, asked.count)
+        chosen, dropped = viable({room: rooms[room] for room in asked.rooms}, texts, asked.count)
         to_try = [mutant for mutant in chosen if is_asked(mutant, asked, results)]
     if asked.patches is not None:
         by_hand = [one for one in patches(ROOT, texts) if one.name.startswith(asked.patches)]
@@ -87,6 +88,7 @@ def arguments():
     parser.add_argument("--count", type=int, default=300, help="mutants of each room")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30, help="of tests a stage, at most")
+    parser.add_argument("--rooms", nargs="+", default=ROOMS, choices=ROOMS)
     parser.add_argument("--only", help="file, or file:line")
     parser.add_argument("--patches", nargs="?", const="", help="how their names begin")
     parser.add_argument("--survivors", action="store_true")
@@ -131,7 +133,7 @@ def put_in_place(rewritten, texts):
 
 def viable(rooms, texts, count):
     """So many of each room as compile, in the order that they were drawn; how many do not."""
-    candidates = {room: rooms[room][: int(count * SPARE)] for room in ROOMS}
+    candidates = {room: own[: int(count * SPARE)] for room, own in rooms.items()}
     names = known(FIT, {"fit": [], "unfit": []})
     is_fit = dict.fromkeys(names["fit"], True) | dict.fromkeys(names["unfit"], False)
     unknown = [one for own in candidates.values() for one in own if one.name not in is_fit]
@@ -142,7 +144,7 @@ def viable(rooms, texts, count):
         names["unfit"] = [name for name in is_fit if not is_fit[name]]
         FIT.write_text(json.dumps(names, indent=1))
     chosen, dropped = [], {}
-    for room in ROOMS:
+    for room in rooms:
         own = [mutant for mutant in candidates[room] if is_fit[mutant.name]][:count]
         chosen += own
         is_full = len(own) == count
