@@ -38,6 +38,8 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Peer {
     Ledgerq,
+    /// The same program over its streams.
+    LedgerqStreams,
     Postgresql,
     Redis,
     Rabbitmq,
@@ -46,8 +48,9 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Ledgerq,
+        Self::LedgerqStreams,
         Self::Postgresql,
         Self::Redis,
         Self::Rabbitmq,
@@ -58,7 +61,8 @@ impl Peer {
     /// Its name, and how it is set.
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Ledgerq => "ledgerq",
+            Self::Ledgerq => "ledgerq, calls",
+            Self::LedgerqStreams => "ledgerq, callers share streams",
             Self::Postgresql => "PostgreSQL, SKIP LOCKED queue",
             Self::Redis => "Redis streams, appendfsync always",
             Self::Rabbitmq => "RabbitMQ quorum queue, confirms",
@@ -69,13 +73,13 @@ impl Peer {
 
     /// Whether what it acknowledges is on the disk.
     pub(crate) fn is_durable(self) -> bool {
-        match self {
-            Self::Ledgerq | Self::Postgresql | Self::Redis | Self::Rabbitmq | Self::Beanstalkd => {
-                true
-            }
-            // It syncs every two minutes.
-            Self::Nats => false,
-        }
+        // It syncs every two minutes.
+        self != Self::Nats
+    }
+
+    /// Whether it is ledgerq.
+    pub(crate) fn is_own(self) -> bool {
+        matches!(self, Self::Ledgerq | Self::LedgerqStreams)
     }
 
     /// How the command line and the JSON call it.

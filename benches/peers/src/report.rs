@@ -35,10 +35,10 @@ impl<'a> Report<'a> {
         Some(rounds[rounds.len() / 2])
     }
 
-    /// ledgerq's rate over that of the best of the others that are durable.
-    fn ratio(&self, shape: Shape) -> Option<f64> {
-        let own = self.median(Peer::Ledgerq, shape)?.messages_per_s;
-        let others = self.peers().filter(|peer| *peer != Peer::Ledgerq && peer.is_durable());
+    /// The rate of `own` over that of the best of the others that are durable.
+    fn ratio(&self, own: Peer, shape: Shape) -> Option<f64> {
+        let own = self.median(own, shape)?.messages_per_s;
+        let others = self.peers().filter(|peer| !peer.is_own() && peer.is_durable());
         let rates = others.filter_map(|peer| self.median(peer, shape));
         let best = rates.map(|figures| figures.messages_per_s).max_by(f64::total_cmp)?;
         Some(own / best)
@@ -63,12 +63,14 @@ impl<'a> Report<'a> {
             row.push(if peer.is_durable() { "yes" } else { "no: it syncs later" }.into());
             table.add_row(row);
         }
-        let mut row = vec!["ledgerq over the best durable one".to_owned()];
-        row.extend(COMPARED.map(|shape| {
-            self.ratio(shape).map_or_else(String::new, |ratio| format!("{ratio:.2}"))
-        }));
-        row.push(String::new());
-        table.add_row(row);
+        for own in self.peers().filter(|peer| peer.is_own()) {
+            let mut row = vec![format!("{} over the best durable peer", own.title())];
+            row.extend(COMPARED.map(|shape| {
+                self.ratio(own, shape).map_or_else(String::new, |ratio| format!("{ratio:.2}"))
+            }));
+            row.push(String::new());
+            table.add_row(row);
+        }
         for column in 1..=COMPARED.len() {
             let column = table.column_mut(column).expect("it has as many");
             column.set_cell_alignment(CellAlignment::Right);
@@ -91,9 +93,12 @@ impl<'a> Report<'a> {
             let value = json!({ "durable": peer.is_durable(), "shapes": shapes(peer) });
             (peer.key(), value)
         });
-        let ratios = COMPARED
-            .into_iter()
-            .filter_map(|shape| Some((shape.key().to_owned(), Value::from(self.ratio(shape)?))));
+        let ratios = |own: Peer| {
+            let of = |shape: Shape| Some((shape.key().to_owned(), self.ratio(own, shape)?.into()));
+            COMPARED.into_iter().filter_map(of).collect::<serde_json::Map<_, _>>()
+        };
+        let own = self.peers().filter(|peer| peer.is_own());
+        let ratios = own.map(|own| (own.key(), Value::from(ratios(own))));
         let object = json!({
             "callers": self.args.callers,
             "size": self.args.size,

@@ -45,7 +45,7 @@ pub(crate) fn program(peer: Peer, args: &Args) -> Option<PathBuf> {
         directories.map(|directory| directory.join(name)).find(|path| path.is_file())
     };
     match peer {
-        Peer::Ledgerq => Some(args.ledgerq.clone()),
+        Peer::Ledgerq | Peer::LedgerqStreams => Some(args.ledgerq.clone()),
         Peer::Postgresql => {
             let versions = fs::read_dir(POSTGRESQL).ok()?.flatten();
             let programs = versions.map(|version| version.path().join("bin/postgres"));
@@ -65,7 +65,7 @@ impl Server {
         let port = free_port()?;
         let mut afterwards = None;
         let mut command = match peer {
-            Peer::Ledgerq => ledgerq(program, data, port),
+            Peer::Ledgerq | Peer::LedgerqStreams => ledgerq(program, data, port),
             Peer::Postgresql => postgresql(program, data, port).await?,
             Peer::Redis => redis(program, data, port),
             Peer::Rabbitmq => {

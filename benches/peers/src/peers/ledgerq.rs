@@ -12,7 +12,7 @@ use super::{CONNECTIONS, Driver};
 use crate::workload::Caller;
 
 #[allow(clippy::all, clippy::pedantic, dead_code, reason = "it is generated")]
-mod v1 {
+pub(super) mod v1 {
     tonic::include_proto!("ledgerq.v1");
 }
 
@@ -31,6 +31,10 @@ impl Ledgerq {
             channels.push(endpoint.tcp_nodelay(true).connect().await?);
         }
         Ok(Self(channels))
+    }
+
+    pub(super) fn channels(&self) -> &[Channel] {
+        &self.0
     }
 
     fn queues(&self) -> QueueServiceClient<Channel> {

@@ -6,6 +6,7 @@ mod nats;
 mod postgresql;
 mod rabbitmq;
 mod redis;
+mod streams;
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -32,6 +33,7 @@ pub(crate) trait Driver: Send + Sync {
 pub(crate) async fn connect(peer: Peer, port: u16) -> Result<Box<dyn Driver>> {
     Ok(match peer {
         Peer::Ledgerq => Box::new(ledgerq::Ledgerq::connect(port).await?),
+        Peer::LedgerqStreams => Box::new(streams::Streams::connect(port).await?),
         Peer::Postgresql => Box::new(postgresql::Postgresql::connect(port).await?),
         Peer::Redis => Box::new(redis::Redis::connect(port).await?),
         Peer::Rabbitmq => Box::new(rabbitmq::Rabbitmq::connect(port).await?),

@@ -18,6 +18,8 @@ mod mailbox;
 mod polls;
 /// Clients that do not read what they asked for.
 mod slow;
+/// The same through the SQS-compatible endpoint.
+mod sqs;
 /// Clients that go away in the middle of something.
 mod vanished;
 
