@@ -15,7 +15,8 @@ use super::{
     le::index,
 };
 
-/// How many zeros are written at once, in bytes.
+/// How many zeros are written and made durable at once, in bytes. A frame that comes in between
+/// waits for no more than these.
 const ZERO_BYTES: usize = 1 << 20;
 
 /// Writes one frame, and with the first of a segment the completed header, and syncs.
@@ -131,12 +132,17 @@ pub(super) fn create_anew(disk: &dyn Disk, path: &str) -> io::Result<Arc<dyn Fil
     }
 }
 
+/// Piece by piece, each durable before the next but for the last one, which the caller syncs: a
+/// disk has the log wait until all that it was given before is written.
 fn write_zeros(file: &dyn File, mut offset: u64, end: u64) -> io::Result<()> {
     let zeros = vec![0; ZERO_BYTES.min(index(end))];
     while offset < end {
         let length = index(end - offset).min(zeros.len());
         write_all_at(file, offset, &mut [IoSlice::new(&zeros[..length])])?;
         offset += length as u64;
+        if offset < end {
+            file.sync_data()?;
+        }
     }
     Ok(())
 }
@@ -165,5 +171,27 @@ impl SealJob {
     pub fn run(&self) -> io::Result<()> {
         write_all_at(&*self.file, self.offset, &mut [IoSlice::new(&self.footer)])?;
         self.file.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{
+        SimDisk,
+        sim::{Counter, Fault, Faults},
+    };
+
+    #[test]
+    fn zeros_are_made_durable_piece_by_piece() {
+        let disk = SimDisk::new();
+        let file = disk.create("zeros").expect("it is new");
+        let end = 3 * ZERO_BYTES as u64 + 5;
+        write_zeros(&*file, 4096, end).expect("nothing fails");
+        assert_eq!(disk.count(Counter::Writes), 3);
+        assert_eq!(disk.count(Counter::Syncs), 2, "the last one is the caller's");
+        assert_eq!(file.len().expect("nothing fails"), end);
+        disk.set_faults(Faults::none().at(Counter::Syncs, 3, Fault::Eio));
+        assert!(write_zeros(&*file, 0, end).is_err(), "a piece that is not durable is told");
     }
 }

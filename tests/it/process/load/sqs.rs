@@ -118,12 +118,12 @@ fn polls_over_the_endpoint_wait_by_the_thousand_and_those_that_are_gone_take_not
         }
         let sent: BTreeSet<_> =
             (0..waiting.len() / 2).map(|number| format!("message {number}")).collect();
-        let send = |one: &String| {
+        let ask = |one: &String| {
             let request = endpoint.request("quiet", &json!({"MessageBody": one}));
             let endpoint = endpoint.clone();
             async move { endpoint.at_last("SendMessage", &request).await }
         };
-        stream::iter(&sent).map(send).buffer_unordered(CONNECTING_MAX).collect::<Vec<_>>().await;
+        stream::iter(&sent).map(ask).buffer_unordered(CONNECTING_MAX).collect::<Vec<_>>().await;
         // Those that get nothing end after 20 s, empty.
         let came = timeout(PATIENCE, join_all(waiting)).await.expect("each poll ends");
         let came: Vec<_> = came.into_iter().flat_map(|poll| poll.expect("no panic")).collect();
