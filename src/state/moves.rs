@@ -177,3 +177,61 @@ impl MoveCandidates {
         Self { seqs: Vec::new(), looked_to: after, more: false, filter: filter.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        state::Settings,
+        types::{Millis, QueueName, QueueSettings, Record, Sending},
+    };
+
+    const SIZE: u32 = 100;
+
+    /// A task that moves a queue of three messages of [`SIZE`] bytes, and one that is delayed.
+    fn state() -> State {
+        let settings =
+            Settings { in_flight_max: 10, deduplication_ids_max: 10, deleted_names_held: false };
+        let mut state = State::new(settings);
+        let (queue, name) = (QueueId::new(1), QueueName::parse("dead").expect("a good name"));
+        let settings = QueueSettings::default();
+        let later = state.now().after(Millis::new(1));
+        let sent = [1, 3, 4].map(|seq| Sending::plain(queue, Seq::new(seq), state.now(), SIZE));
+        let delayed = Sending::plain(queue, Seq::new(2), later, SIZE);
+        let [first, rest @ ..] = sent;
+        let sent = [first, delayed].into_iter().chain(rest).map(Record::MessageSent);
+        let moves = Record::MoveStarted {
+            task: TaskId::new(1),
+            source: queue,
+            target: None,
+            rate_max: None,
+            filter: MoveFilter::default(),
+        };
+        let created = Record::QueueCreated { queue, name, settings };
+        for record in [created].into_iter().chain(sent).chain([moves]) {
+            state.apply(&record, state.applied_lsn().next());
+        }
+        state
+    }
+
+    fn candidates(count_max: usize, bytes_max: u32) -> (Vec<u64>, u64, bool) {
+        let found =
+            state().move_candidates(TaskId::new(1), Seq::default(), count_max, bytes_max.into());
+        let MoveCandidates { seqs, looked_to, more, .. } = found.expect("it runs");
+        (seqs.into_iter().map(Seq::get).collect(), looked_to.get(), more)
+    }
+
+    #[test]
+    fn only_what_can_be_received_is_moved() {
+        assert_eq!(candidates(4, u32::MAX), (vec![1, 3, 4], 4, false));
+        assert_eq!(candidates(3, u32::MAX), (vec![1, 3, 4], 4, true));
+    }
+
+    #[test]
+    fn a_step_takes_as_many_bytes_as_it_may_and_one_message_at_least() {
+        assert_eq!(candidates(4, 3 * SIZE), (vec![1, 3, 4], 4, false));
+        assert_eq!(candidates(4, 2 * SIZE), (vec![1, 3], 3, true));
+        assert_eq!(candidates(4, 2 * SIZE - 1), (vec![1], 1, true));
+        assert_eq!(candidates(4, 1), (vec![1], 1, true));
+    }
+}

@@ -217,4 +217,21 @@ mod tests {
         let restored = Window::restored(again, ends_of(ids)).expect("they go together");
         assert_eq!(restored.len(), 0);
     }
+    #[test]
+    fn buckets_that_do_not_follow_each_other_are_no_window() {
+        let at = Timestamp::from_millis;
+        let restored = |second: (u64, u64)| {
+            let bucket = |number: u128, (end, seq): (u64, u64)| DeduplicationBucket {
+                queue: QueueId::new(1),
+                first: Seq::new(seq),
+                ids: vec![(at(end), Seq::new(seq), Digest(number))].into(),
+            };
+            let buckets = vec![bucket(1, (10, 5)), bucket(2, second)];
+            Window::restored(buckets, at(1)).map(|window| window.len())
+        };
+        assert_eq!(restored((10, 6)), Ok(2));
+        assert_eq!(restored((9, 6)), Err(Seq::new(6)), "its id ends before the last one");
+        assert_eq!(restored((10, 5)), Err(Seq::new(5)), "its message is the last one's");
+        assert_eq!(restored((11, 4)), Err(Seq::new(4)), "its message was sent before the last one");
+    }
 }

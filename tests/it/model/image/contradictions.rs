@@ -288,6 +288,7 @@ fn deduplication_ids_that_do_not_follow_each_other_are_refused() {
     is_refused(changed(&Vec::clear));
     is_refused(changed(&|ids| ids[0].1 = Seq::new(1)));
     is_refused(changed(&|ids| ids[1].1 = UNSENT));
+    is_refused(changed(&|ids| ids[1].1 = next_seq()));
     is_refused(changed(&|ids| ids[1].1 = ids[0].1));
     is_refused(changed(&|ids| ids[1].0 = Timestamp::ZERO));
     // Those that are accepted later would stop to count before it.
@@ -304,4 +305,62 @@ fn deduplication_ids_that_do_not_follow_each_other_are_refused() {
         taken.buckets.push(DeduplicationBucket { queue: id, first, ids });
     };
     is_refused(refusal(of_the_purged));
+}
+
+/// The number of the next message.
+fn next_seq() -> Seq {
+    let base = |entry: &ImageEntry| match entry {
+        ImageEntry::Base(base) => Some(base.next_seq),
+        _ => None,
+    };
+    taken().entries.iter().find_map(base).expect("it begins with one")
+}
+
+#[test]
+fn a_task_that_was_where_no_message_is_yet_is_refused() {
+    task("it moved a message that was not sent yet", |image| image.cursor = next_seq());
+    let more = "it found more messages than were sent";
+    task(more, |image| image.to_move_count = next_seq().get());
+}
+
+#[test]
+fn two_queues_of_one_name_are_refused() {
+    let refused = refusal(|taken| {
+        let jobs = |entry: &ImageEntry| match entry {
+            ImageEntry::Queue(image) if image.name == queue("jobs") => Some(image.clone()),
+            _ => None,
+        };
+        let at = taken.entries.iter().position(|entry| jobs(entry).is_some()).expect("it is there");
+        let mut again = jobs(&taken.entries[at]).expect("it was found");
+        // Of a queue that is gone, so that it is nobody else's.
+        again.id = QueueId::new(5);
+        taken.entries.insert(at + 1, ImageEntry::Queue(again));
+    });
+    assert!(refused.contains('5'), "{refused:?}");
+}
+
+#[test]
+fn a_queue_says_what_its_next_receive_looks_at_first() {
+    let mut world = World::with_queues();
+    let prefers = |world: &mut World| {
+        let mut taken = world.begin_image();
+        while world.state.image_slice(100, &mut taken.entries) {}
+        let of_jobs = |entry: &ImageEntry| match entry {
+            ImageEntry::Queue(image) if image.name == queue("jobs") => Some(image.prefers_returned),
+            _ => None,
+        };
+        taken.entries.iter().find_map(of_jobs).expect("it is there")
+    };
+    let receive = |world: &mut World| {
+        let lease = Some(Millis::new(1000));
+        let options = ReceiveOptions { visibility_timeout: lease, ..ReceiveOptions::new(1) };
+        world.receive(&queue("jobs"), &options);
+    };
+    world.take(&Step::Send(message_of(0, 0, None)));
+    receive(&mut world);
+    let before = prefers(&mut world);
+    world.wait(5000);
+    world.take(&Step::Send(message_of(0, 0, None)));
+    receive(&mut world);
+    assert_ne!(prefers(&mut world), before, "it goes from one to the other");
 }
