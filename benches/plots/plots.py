@@ -13,9 +13,13 @@ each point of each round. Rounds go over all points, so that a disk that changes
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from chart import Chart, Point, draw, size
@@ -33,7 +37,7 @@ LOADS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 LOAD_CALLERS = 256
 
 
-def points(args, rate_max):
+def points(args):
     """Each point: the plot, the line in it, where it stands, and what the bench is told."""
     for callers in CALLERS:
         yield "callers", "send", callers, ["--callers", callers, "--null"]
@@ -50,19 +54,42 @@ def points(args, rate_max):
         yield "backlog", "send", backlog, ["--backlog", backlog]
         mixed = ["--shape", "mixed", "--batch", 1]
         yield "backlog", "send, receive, delete", backlog, [*mixed, "--backlog", backlog]
-    for load in LOADS:
-        paced = ["--callers", LOAD_CALLERS, "--rate", int(rate_max * load)]
-        yield "load", "send", load, paced
 
 
 def bench(args, arguments):
     """What one run of the bench says."""
     words = [args.ledgerq, "bench", "--json", "--seconds", args.seconds]
-    words += ["--data-dir", args.directory, *arguments]
+    words += arguments if "--target" in arguments else ["--data-dir", args.directory, *arguments]
     ran = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     if ran.returncode != 0:
         sys.exit(f"{' '.join(map(str, words))}: {ran.stderr.strip()}")
     return json.loads(ran.stdout)
+
+
+def free_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@contextmanager
+def settled(args):
+    """A broker that has made its reserve, which takes the disk for a while when a directory is new."""
+    with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+        data, grpc, sqs = Path(scratch) / "data", free_address(), free_address()
+        words = [args.ledgerq, "serve", "--data-dir", data]
+        words += ["--grpc-listen", grpc, "--sqs-listen", sqs]
+        server = subprocess.Popen([str(word) for word in words], stderr=subprocess.DEVNULL)
+        try:
+            while not (data / "RESERVE").exists():
+                if server.poll() is not None:
+                    sys.exit(f"{' '.join(map(str, words))}: it ended")
+                time.sleep(0.1)
+            time.sleep(1)
+            yield ["--target", f"http://{grpc}"]
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def measure(args):
@@ -70,15 +97,25 @@ def measure(args):
     part = DATA.with_suffix(".part")
     with part.open("w") as out:
         for number in range(args.rounds):
-            highest = bench(args, ["--callers", LOAD_CALLERS])["messages_per_s"]
-            for plot, line, x, arguments in points(args, highest):
-                told = bench(args, arguments)
+            for plot, line, x, told in measured(args):
                 row = {"plot": plot, "line": line, "x": x, "round": number, **told}
                 out.write(json.dumps(row) + "\n")
                 out.flush()
                 print(f"{plot}, {line}, {x}: {told['messages_per_s']:.0f}/s", file=sys.stderr)
     # What was there before stays until all of it is measured.
     part.replace(DATA)
+
+
+def measured(args):
+    """One round: what the bench told of each point."""
+    for plot, line, x, arguments in points(args):
+        yield plot, line, x, bench(args, arguments)
+    with settled(args) as target:
+        all_callers = ["--callers", LOAD_CALLERS, *target]
+        highest = bench(args, all_callers)["messages_per_s"]
+        for load in LOADS:
+            rate = ["--rate", int(highest * load)]
+            yield "load", "send", load, bench(args, [*all_callers, *rate])
 
 
 def lines(rows, plot, figure, line=None):
@@ -143,4 +180,5 @@ def main():
     draw_all()
 
 
-main()
+if __name__ == "__main__":
+    main()
