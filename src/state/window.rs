@@ -217,6 +217,7 @@ mod tests {
         let restored = Window::restored(again, ends_of(ids)).expect("they go together");
         assert_eq!(restored.len(), 0);
     }
+
     #[test]
     fn buckets_that_do_not_follow_each_other_are_no_window() {
         let at = Timestamp::from_millis;

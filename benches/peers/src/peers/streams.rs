@@ -155,10 +155,10 @@ async fn send(
                 };
                 let mut results = result.results.into_iter();
                 for (count, done) in under_way.pop_front().context("nobody asked")? {
-                    let is_sent = |it: v1::SendResult| {
+                    let is_sent = |it: &v1::SendResult| {
                         matches!(it.result, Some(v1::send_result::Result::Sent(_)))
                     };
-                    let sent = results.by_ref().take(count).filter(|it| is_sent(it.clone()));
+                    let sent = results.by_ref().take(count).filter(is_sent);
                     let outcome = if sent.count() == count {
                         Ok(())
                     } else {

@@ -45,11 +45,14 @@ impl Served {
         self.directory.path().join("cert")
     }
 
+    fn url(&self) -> String {
+        let port = self.server.address().rsplit(':').next().expect("a port");
+        format!("https://localhost:{port}")
+    }
+
     /// Runs a command against it, which trusts its certificate.
     fn run(&self, args: &[&str]) -> program::Run {
-        let port = self.server.address().rsplit(':').next().expect("a port");
-        let url = format!("https://localhost:{port}");
-        let cert = self.cert();
+        let (url, cert) = (self.url(), self.cert());
         let trust = ["--server", &url, "--ca", cert.to_str().expect("it is a text")];
         program::run(trust.into_iter().chain(args.iter().copied()))
     }
@@ -109,14 +112,12 @@ fn who_does_not_speak_tls_or_does_not_trust_the_certificate_is_told_so() {
     let plain = served.server.run(["queue", "list"]);
     assert_ne!((plain.code, plain.stdout.as_str()), (0, ""));
     assert!(!plain.stderr.is_empty());
-    let port = served.server.address().rsplit(':').next().expect("a port");
-    let url = format!("https://localhost:{port}");
     let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
     let other = served.directory.path().join("other");
     let pem = stranger.expect("a certificate").cert.pem();
     fs::write(&other, pem).expect("it can be written");
     let other = other.to_str().expect("it is a text");
-    let distrusting = program::run(["--server", &url, "--ca", other, "queue", "list"]);
+    let distrusting = program::run(["--server", &served.url(), "--ca", other, "queue", "list"]);
     assert_ne!(distrusting.code, 0);
     let told = distrusting.stderr.to_lowercase();
     assert!(told.contains("certificate"), "{told}");
