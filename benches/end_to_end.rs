@@ -18,7 +18,7 @@ use ledgerq::{
     cli::bench::{
         disk::{self, DiskRates},
         load::{self, rate},
-        nothing,
+        nothing::{self, Served},
         own::{OwnBroker, Scratch},
         plan::{Plan, Shape},
     },
@@ -37,7 +37,7 @@ const QUEUE: &str = "bench";
 /// The broker and the server that does nothing.
 struct Servers {
     broker: OwnBroker,
-    null: String,
+    null: Served,
 }
 
 #[tokio::main]
@@ -45,6 +45,7 @@ async fn main() {
     let base = std::env::var_os("LEDGERQ_BENCH_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let scratch = Scratch::new(&base).expect("the scratch directory can be made");
     let broker = OwnBroker::start(scratch.path().join("data")).await.expect("it starts");
+    broker.settle().await;
     let client = Client::connect(broker.url()).await.expect("its port is open");
     let queue = QueueName::parse(QUEUE).expect("a good name");
     client.create_queue(&queue, &SettingsPatch::default()).await.expect("a new queue");
@@ -60,7 +61,7 @@ async fn main() {
     send_stream(&servers, scratch.path()).await;
     one_caller(&servers, scratch.path()).await;
     for batch in [1, 10] {
-        let null = messages_per_s(&servers.null, &plan(Shape::Unary, 64, 1)).await / 2.0;
+        let null = messages_per_s(servers.null.url(), &plan(Shape::Unary, 64, 1)).await / 2.0;
         let own = messages_per_s(servers.broker.url(), &plan(Shape::Receive, 64, batch)).await;
         tell(&format!("receive+delete, 64, {batch} a call"), null, own);
     }
@@ -86,7 +87,7 @@ fn plan(shape: Shape, callers: usize, batch: usize) -> Plan {
 }
 
 async fn compare(servers: &Servers, name: &str, plan: &Plan) {
-    let null = messages_per_s(&servers.null, plan).await;
+    let null = messages_per_s(servers.null.url(), plan).await;
     tell(name, null, messages_per_s(servers.broker.url(), plan).await);
 }
 
@@ -109,7 +110,7 @@ async fn one_caller(servers: &Servers, directory: &Path) {
     let plan = plan(Shape::Unary, 1, 1);
     for _ in 0..2 {
         let disk = disk_rates(directory).fdatasyncs_per_s;
-        let wire = messages_per_s(&servers.null, &plan).await;
+        let wire = messages_per_s(servers.null.url(), &plan).await;
         let own = messages_per_s(servers.broker.url(), &plan).await;
         tell("send, 1 caller, /fdatasync", disk, own);
         tell("send, 1 caller, /(both)", 1.0 / (1.0 / disk + 1.0 / wire), own);

@@ -21,7 +21,10 @@ use axum::{Router, routing::post};
 use bytes::Bytes;
 use ledgerq::{
     api::{self, Gate},
-    cli::bench::own::{OwnBroker, Scratch},
+    cli::bench::{
+        apart::Apart,
+        own::{OwnBroker, Scratch},
+    },
     server,
     types::{QueueName, SettingsPatch},
 };
@@ -48,8 +51,10 @@ fn main() {
     let scratch = Scratch::new(&base).expect("the scratch directory can be made");
     let broker = runtime.block_on(OwnBroker::start(scratch.path().join("data")));
     let broker = broker.expect("it starts");
+    runtime.block_on(broker.settle());
     let endpoint = runtime.block_on(serve_endpoint(&broker));
-    let nothing = runtime.block_on(serve_nothing());
+    let threads = Apart::new().expect("threads can be made");
+    let nothing = serve_nothing(&threads);
     println!("{:<28} {:>10} {:>10} {:>7}", "shape", "null/s", "ledgerq/s", "ratio");
     for _ in 0..ROUNDS {
         let null_rate = runtime.block_on(sends(nothing));
@@ -71,7 +76,7 @@ async fn serve_endpoint(broker: &OwnBroker) -> SocketAddr {
     broker.handle().create_queue(queue, SettingsPatch::default()).await.expect("a new queue");
     let gate = Gate::new();
     gate.open(broker.handle().clone());
-    let (listener, address) = listen().await;
+    let (listener, address) = listen();
     let endpoint = api::sqs::Settings {
         account: "000000000000".into(),
         keys: Vec::new(),
@@ -84,26 +89,35 @@ async fn serve_endpoint(broker: &OwnBroker) -> SocketAddr {
     let times = server::sqs::Times::default();
     let (tls, connections_max) = (None, 1000);
     let settings = server::sqs::Settings { endpoint, tls, times, connections_max, drain_max };
-    tokio::spawn(server::sqs::serve(listener, gate, settings, std::future::pending()));
+    broker.threads().run(async {
+        let listener = served(listener);
+        server::sqs::serve(listener, gate, settings, std::future::pending()).await;
+    });
     address
 }
 
 /// Takes each body in and answers the same.
-async fn serve_nothing() -> SocketAddr {
-    let (listener, address) = listen().await;
+fn serve_nothing(threads: &Apart) -> SocketAddr {
+    let (listener, address) = listen();
     let answer = |body: Bytes| async move {
         assert!(body.len() > BODY_BYTES, "the body is there");
         ([("content-type", "application/x-amz-json-1.0")], ANSWER)
     };
     let router = Router::new().route("/", post(answer));
-    tokio::spawn(async { axum::serve(listener, router).await });
+    threads.run(async { axum::serve(served(listener), router).await.expect("it goes on") });
     address
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+fn listen() -> (std::net::TcpListener, SocketAddr) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     (listener, address)
+}
+
+/// The listener for the threads on which this is called.
+fn served(listener: std::net::TcpListener) -> TcpListener {
+    listener.set_nonblocking(true).expect("it can be set");
+    TcpListener::from_std(listener).expect("it is bound")
 }
 
 /// How many messages a second are sent and answered.

@@ -410,11 +410,9 @@ impl Handle {
         self.receipts.open(handle)
     }
 
-    /// The bytes of a message to send, checksummed. A small body is copied: it is a slice of a
-    /// network buffer of its own request, and would keep all of that alive.
+    /// The bytes of a message to send, checksummed. The body stays in memory for a while, and with
+    /// it all of the buffer that it is a slice of ([`Payload::COPIED_BYTES_MAX`]).
     pub fn payload(envelope: &Envelope, body: Bytes) -> Payload {
-        let is_small = body.len() <= Payload::COPIED_BYTES_MAX;
-        let body = if is_small { Bytes::copy_from_slice(&body) } else { body };
         let head = codec::encode_head(envelope);
         let mut crc = crc32fast::Hasher::new();
         crc.update(&head);

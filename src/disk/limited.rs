@@ -113,7 +113,7 @@ impl Disk for Limited {
         let file = self.disk.open(path, access)?;
         match access {
             Access::Read => Ok(file),
-            Access::ReadWrite => self.file(file),
+            Access::ReadWrite | Access::Direct { .. } => self.file(file),
         }
     }
 

@@ -11,6 +11,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod direct;
 mod limited;
 mod medium;
 mod mmap;
@@ -102,6 +103,13 @@ pub enum Access {
     Read,
     /// Reading and writing.
     ReadWrite,
+    /// The same for a file that is written once from its beginning to its end: past the page cache
+    /// where that can be done. What was written is not cached then, and a read waits for it.
+    Direct {
+        /// From here on the file has no byte but zero, which the one who opens it knows; or
+        /// `u64::MAX`.
+        zero_from: u64,
+    },
 }
 
 /// Reads exactly `buffer.len()` bytes; `UnexpectedEof` if the file ends before.

@@ -63,7 +63,7 @@ impl Disk for ReadOnly {
                 let file = self.disk.open(path, access)?;
                 Ok(Arc::new(ReadOnlyFile { file, is_live: self.is_live }))
             }
-            Access::ReadWrite => refused(),
+            Access::ReadWrite | Access::Direct { .. } => refused(),
         }
     }
 

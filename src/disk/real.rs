@@ -16,11 +16,11 @@ use std::{
 
 use bytes::Bytes;
 use rustix::{
-    fs::{Advice, FlockOperation, fadvise, flock, statfs, statvfs},
+    fs::{Advice, FlockOperation, OFlags, fadvise, flock, statfs, statvfs},
     io::{Errno, ReadWriteFlags, preadv2, pwritev},
 };
 
-use super::{Access, Disk, File, Medium, mmap};
+use super::{Access, Disk, File, Medium, direct::DirectFile, mmap};
 
 /// Directories are for their owner alone.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -115,12 +115,17 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>> {
-        let write = match access {
-            Access::Read => false,
-            Access::ReadWrite => true,
-        };
-        let file = OpenOptions::new().read(true).write(write).open(self.path(path))?;
-        Ok(Arc::new(RealFile { file }))
+        let path = self.path(path);
+        let write = access != Access::Read;
+        let file = OpenOptions::new().read(true).write(write).open(&path)?;
+        let cached = RealFile { file };
+        let Access::Direct { zero_from } = access else { return Ok(Arc::new(cached)) };
+        let flags = OFlags::DIRECT.bits().cast_signed();
+        match OpenOptions::new().write(true).custom_flags(flags).open(&path) {
+            Ok(direct) => Ok(Arc::new(DirectFile::new(cached, direct, zero_from)?)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(Arc::new(cached)),
+            Err(error) => Err(error),
+        }
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -159,7 +164,7 @@ impl Disk for RealDisk {
 }
 
 /// A file of the operating system's. The standard library opens with `O_CLOEXEC`.
-struct RealFile {
+pub(super) struct RealFile {
     file: SystemFile,
 }
 

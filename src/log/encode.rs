@@ -1,9 +1,9 @@
-//! A draft becomes the bytes of a frame, without copying what is large.
+//! A draft becomes the bytes of a frame. Bodies are not copied here; the disk does it if it has to.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
-    Body, Draft,
+    Draft,
     frame::{
         FRAME_HEADER_BYTES, FRAME_VERSION, FrameHeader, MARK, TABLE_ENTRY_BYTES, ZERO_RANGE_BYTES,
     },
@@ -11,10 +11,6 @@ use super::{
     position::Chain,
     zeros::{list_zero_sectors, range_count},
 };
-
-/// Pieces of bodies up to this many bytes are copied together: handing the kernel one piece more
-/// costs more than that.
-const COPIED_BYTES_MAX: usize = 1024;
 
 /// A frame, ready to be written.
 pub(super) struct EncodedFrame {
@@ -55,7 +51,8 @@ pub(super) fn encode(draft: Draft, offset: u64, salt: u32, chain: Chain) -> Enco
     if !draft.records.is_empty() {
         chunks.push(Bytes::from(draft.records));
     }
-    gather(draft.bodies, &mut chunks);
+    let bodies = draft.bodies.into_iter().flat_map(|body| body.chunks);
+    chunks.extend(bodies.filter(|chunk| !chunk.is_empty()));
     let tail = close(&mut header, offset, salt, &chunks);
     let mut head = Vec::from(std::mem::take(&mut chunks[0]));
     head[..FRAME_HEADER_BYTES].copy_from_slice(&header.seal(salt));
@@ -77,21 +74,4 @@ fn close(header: &mut FrameHeader, offset: u64, salt: u32, chunks: &[Bytes]) -> 
     tail.resize(frame_bytes - content_bytes - 1, 0);
     tail.push(MARK);
     Bytes::from(tail)
-}
-
-fn gather(bodies: Vec<Body>, chunks: &mut Vec<Bytes>) {
-    let mut copied = BytesMut::new();
-    for chunk in bodies.into_iter().flat_map(|body| body.chunks) {
-        if chunk.len() <= COPIED_BYTES_MAX {
-            copied.extend_from_slice(&chunk);
-            continue;
-        }
-        if !copied.is_empty() {
-            chunks.push(copied.split().freeze());
-        }
-        chunks.push(chunk);
-    }
-    if !copied.is_empty() {
-        chunks.push(copied.freeze());
-    }
 }

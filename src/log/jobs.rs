@@ -86,9 +86,11 @@ impl PrepareJob {
     }
 
     fn prepare(&self, disk: &dyn Disk, temporary: &str) -> io::Result<Prepared> {
-        let file = match self.take_dead(disk, temporary)? {
-            Some(file) => file,
-            None => create_anew(disk, temporary)?,
+        let file = if let Some(file) = self.take_dead(disk, temporary)? {
+            file
+        } else {
+            create_anew(disk, temporary)?;
+            disk.open(temporary, Access::Direct { zero_from: u64::MAX })?
         };
         // Of a file that is reused, the old header is overwritten here too, in the same write.
         write_zeros(&*file, HEADER_PAGE_BYTES as u64, self.header.segment_bytes)?;
@@ -97,7 +99,7 @@ impl PrepareJob {
         let path = self.header.id.path();
         disk.rename(temporary, &path)?;
         disk.sync_dir(SEGMENTS_DIR)?;
-        let file = disk.open(&path, Access::ReadWrite)?;
+        let file = open_for_frames(disk, &path)?;
         Ok(Prepared { header: self.header.clone(), file })
     }
 }
@@ -115,10 +117,15 @@ impl PrepareJob {
             renamed => renamed?,
         }
         disk.sync_dir(SEGMENTS_DIR)?;
-        let file = disk.open(temporary, Access::ReadWrite)?;
+        let file = disk.open(temporary, Access::Direct { zero_from: u64::MAX })?;
         let is_fit = file.len()? == self.header.segment_bytes && file.link_count()? == 1;
         Ok(is_fit.then_some(file))
     }
+}
+
+/// A segment whose header alone was written, to be written to.
+pub(super) fn open_for_frames(disk: &dyn Disk, path: &str) -> io::Result<Arc<dyn File>> {
+    disk.open(path, Access::Direct { zero_from: HEADER_PAGE_BYTES as u64 })
 }
 
 /// Makes a file, in place of one that has the name.

@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    disk::{Access, Disk, File, read_exact_at},
+    disk::{Disk, File, read_exact_at},
     types::Lsn,
 };
 
@@ -29,7 +29,7 @@ use super::{
     SegmentId, SegmentInfo, Settings, Sink, Writer,
     frame::{FRAME_HEADER_BYTES, FrameHeader, HeaderRead},
     header::HEADER_PAGE_BYTES,
-    jobs::PrepareJob,
+    jobs::{PrepareJob, open_for_frames},
     le::index,
     position::Chain,
     replay::Replay,
@@ -312,7 +312,7 @@ fn standby(
         if found.header.segment_bytes != settings.segment_bytes || links != 1 {
             continue;
         }
-        let file = disk.open(&path, Access::ReadWrite).map_err(LogError::io("open", &path))?;
+        let file = open_for_frames(disk, &path).map_err(LogError::io("open", &path))?;
         standby.push_back(Prepared { header: found.header.clone(), file });
     }
     Ok(standby)

@@ -54,7 +54,8 @@ pub fn reserved_bytes(disk: &dyn Disk) -> io::Result<u64> {
 
 fn make(disk: &dyn Disk, bytes: u64) -> io::Result<()> {
     remove(disk, RESERVE_TEMPORARY)?;
-    let file = disk.create(RESERVE_TEMPORARY)?;
+    disk.create(RESERVE_TEMPORARY)?;
+    let file = disk.open(RESERVE_TEMPORARY, Access::Direct { zero_from: u64::MAX })?;
     let zeros = vec![0; usize::try_from(ZERO_BYTES.min(bytes)).unwrap_or_default()];
     let mut offset = 0;
     while offset < bytes {

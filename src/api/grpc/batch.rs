@@ -5,25 +5,24 @@ use crate::{proto::v1, types::Rejection};
 
 /// The entries of one request, parsed.
 pub(super) struct Batch<E> {
-    /// What the broker is asked about.
+    /// What the broker is asked about, until that is taken.
     good: Vec<E>,
-    /// For each entry of the request: why it was refused, or `None` if it is good.
-    refusals: Vec<Option<Refusal>>,
+    good_count: usize,
+    /// Why the others were refused, each with its place in the request, ascending.
+    refused: Vec<(usize, Refusal)>,
 }
 
 impl<E> FromIterator<Result<E, Refusal>> for Batch<E> {
     fn from_iter<I: IntoIterator<Item = Result<E, Refusal>>>(parsed: I) -> Self {
-        let mut batch = Self { good: Vec::new(), refusals: Vec::new() };
-        for entry in parsed {
+        let parsed = parsed.into_iter();
+        let (mut good, mut refused) = (Vec::with_capacity(parsed.size_hint().0), Vec::new());
+        for (index, entry) in parsed.enumerate() {
             match entry {
-                Ok(good) => {
-                    batch.good.push(good);
-                    batch.refusals.push(None);
-                }
-                Err(refusal) => batch.refusals.push(Some(refusal)),
+                Ok(entry) => good.push(entry),
+                Err(refusal) => refused.push((index, refusal)),
             }
         }
-        batch
+        Self { good_count: good.len(), good, refused }
     }
 }
 
@@ -35,7 +34,7 @@ impl<E> Batch<E> {
 
     /// How many entries are good.
     pub(super) fn good_count(&self) -> usize {
-        self.refusals.iter().filter(|refusal| refusal.is_none()).count()
+        self.good_count
     }
 
     /// One result for each entry of the request, in its order, from the broker's outcomes for the
@@ -50,20 +49,18 @@ impl<E> Batch<E> {
         place: impl Fn(usize) -> Place,
         result: impl Fn(Result<T, v1::EntryError>) -> R,
     ) -> Vec<R> {
-        assert_eq!(outcomes.len(), self.good_count(), "the broker answers each entry");
-        let mut outcomes = outcomes.into_iter();
-        let entries = self.refusals.into_iter().enumerate();
-        entries
-            .filter_map(|(index, refusal)| {
-                let outcome = match refusal {
-                    Some(refusal) => Err(refusal),
-                    None => outcomes
-                        .next()?
-                        .map_err(|rejection| Refusal { place: place(index), rejection }),
-                };
-                Some(result(outcome.map_err(|refusal| v1::EntryError::from(&refusal))))
-            })
-            .collect()
+        assert_eq!(outcomes.len(), self.good_count, "the broker answers each entry");
+        let count = self.good_count + self.refused.len();
+        let (mut outcomes, mut refused) =
+            (outcomes.into_iter(), self.refused.into_iter().peekable());
+        let outcome = |index| match refused.next_if(|(at, _)| *at == index) {
+            Some((_, refusal)) => Some(Err(refusal)),
+            None => outcomes.next().map(|outcome| {
+                outcome.map_err(|rejection| Refusal { place: place(index), rejection })
+            }),
+        };
+        let told = |outcome: Result<T, Refusal>| outcome.map_err(|refusal| (&refusal).into());
+        (0..count).filter_map(outcome).map(|outcome| result(told(outcome))).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 //! calls do nothing, so that what is left is the wire; `disk` is what the disk can do. `report`
 //! tells the figures. The benches of the repository use the same pieces.
 
+pub mod apart;
 pub mod disk;
 pub mod load;
 pub mod nothing;
@@ -138,7 +139,11 @@ async fn figures(
     let authorities = authorities
         .map_err(|error| Failure::new(Exit::Usage, format!("--ca cannot be read: {error}")))?;
     let own = match scratch {
-        Some(scratch) => Some(OwnBroker::start(scratch.path().join("data")).await?),
+        Some(scratch) => {
+            let own = OwnBroker::start(scratch.path().join("data")).await?;
+            own.settle().await;
+            Some(own)
+        }
         None => None,
     };
     let url = own.as_ref().map(OwnBroker::url).or(args.target.as_deref()).unwrap_or_default();
@@ -162,9 +167,9 @@ async fn figures(
 
 /// The same load against a server whose calls do nothing.
 async fn null(plan: &Plan) -> Result<Figures, Failure> {
-    let url = nothing::serve(plan.size).await;
-    let url = url.map_err(|error| Failure::start(Exit::CannotStart, &error))?;
-    let channels = channels(plan, &url, None).await?;
+    let served = nothing::serve(plan.size).await;
+    let served = served.map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+    let channels = channels(plan, served.url(), None).await?;
     load::drive(plan, &channels).await.map_err(|told| failed(&told))
 }
 

@@ -1,15 +1,16 @@
 //! A server of messages whose calls do nothing, but have the shape of a broker's: what is left is
 //! the wire.
 
-use std::io;
+use std::{io, net::Ipv4Addr};
 
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use tokio::net::TcpListener;
-use tonic::{Request, Response, Status, Streaming};
+use tokio::sync::oneshot;
+use tonic::{Request, Response, Status, Streaming, transport::server::TcpIncoming};
 
+use super::apart::Apart;
 use crate::{
     proto::v1::{
         self,
@@ -36,12 +37,21 @@ struct Nothing {
     message: v1::Message,
 }
 
-/// Serves on loopback until the runtime ends; where. What is received from it has bodies of so many
-/// bytes.
-pub async fn serve(size: usize) -> io::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+/// A server that does nothing, for as long as this lives.
+pub struct Served {
+    url: String,
+    _threads: Apart,
+}
+
+impl Served {
+    /// What clients connect to.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// Serves on loopback, on threads of its own. What is received from it has bodies of so many bytes.
+pub async fn serve(size: usize) -> io::Result<Served> {
     let message = v1::Message {
         message_id: MESSAGE_ID.into(),
         receipt_handle: HANDLE.into(),
@@ -57,8 +67,19 @@ pub async fn serve(size: usize) -> io::Result<String> {
     let service = MessageServiceServer::new(Nothing { message })
         .max_decoding_message_size(BYTES_MAX)
         .max_encoding_message_size(BYTES_MAX);
-    tokio::spawn(server::builder().add_service(service).serve_with_incoming(incoming));
-    Ok(url)
+    let threads = Apart::new()?;
+    let (bound, address) = oneshot::channel();
+    threads.run(async move {
+        let incoming = TcpIncoming::bind((Ipv4Addr::LOCALHOST, 0).into());
+        let Ok(incoming) = incoming.map(|incoming| incoming.with_nodelay(Some(true))) else {
+            return;
+        };
+        let _ = bound.send(incoming.local_addr());
+        // Whoever called finds that it has ended.
+        let _ = server::builder().add_service(service).serve_with_incoming(incoming).await;
+    });
+    let address = address.await.map_err(io::Error::other)??;
+    Ok(Served { url: format!("http://{address}"), _threads: threads })
 }
 
 fn sent(entries: &[v1::SendEntry]) -> Vec<v1::SendResult> {

@@ -2,12 +2,13 @@
 
 use std::{
     io,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     api::Gate,
@@ -15,18 +16,30 @@ use crate::{
     cli::{Exit, Failure, start},
     clock::SystemClock,
     config::{Config, Layer},
-    disk::RealDisk,
+    disk::{Disk, RealDisk},
     entropy::SystemEntropy,
     server,
+    store::reserved_bytes,
 };
+
+use super::apart::Apart;
 
 /// A directory that goes when this goes.
 pub struct Scratch(PathBuf);
 
-/// A broker that serves.
+/// How long a new broker may take to make its reserve; on a disk that is full it never has it.
+const SETTLE_MAX: Duration = Duration::from_secs(30);
+/// How often is looked whether it has.
+const SETTLE_LOOK: Duration = Duration::from_millis(100);
+/// How long the disk may then take to come to rest.
+const REST: Duration = Duration::from_secs(1);
+
+/// A broker that serves, on threads of its own.
 pub struct OwnBroker {
     url: String,
     broker: Broker,
+    disk: Arc<dyn Disk>,
+    threads: Apart,
 }
 
 impl Scratch {
@@ -62,12 +75,11 @@ impl OwnBroker {
         let disk = start::limited(disk, config.data_bytes_max).map_err(|error| cannot(&error))?;
         let (clock, entropy) = (Arc::new(SystemClock), Box::new(SystemEntropy::new()));
         let settings = start::settings(&config, false);
-        let started = crate::broker::start(settings, disk, clock, entropy, &mut |_| {});
+        let started = crate::broker::start(settings, disk.clone(), clock, entropy, &mut |_| {});
         let started = started.map_err(|error| start::failure(error, &data_dir))?;
         let broker =
             Broker::run(started, start::limits(&config)).map_err(|error| cannot(&error))?;
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| cannot(&error))?;
-        let address = listener.local_addr().map_err(|error| cannot(&error))?;
+        let threads = Apart::new().map_err(|error| cannot(&error))?;
         let gate = Gate::new();
         gate.open(broker.handle().clone());
         let settings = server::Settings {
@@ -77,8 +89,36 @@ impl OwnBroker {
             incoming_bytes_max: config.requests_bytes_max,
             test_clock: None,
         };
-        tokio::spawn(server::serve(listener, gate, settings, std::future::pending()));
-        Ok(Self { url: format!("http://{address}"), broker })
+        let (bound, address) = oneshot::channel();
+        threads.run(async move {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+            let address = listener.as_ref().map(TcpListener::local_addr);
+            let _ = bound.send(address.map_err(|error| error.kind().into()).flatten());
+            if let Ok(listener) = listener {
+                // Its clients find that it has ended.
+                let _ = server::serve(listener, gate, settings, std::future::pending()).await;
+            }
+        });
+        let address = address.await.map_err(io::Error::other).flatten();
+        let address = address.map_err(|error| cannot(&error))?;
+        Ok(Self { url: format!("http://{address}"), broker, disk, threads })
+    }
+
+    /// Waits until the reserve of a new directory is made, which takes the disk for a while.
+    pub async fn settle(&self) {
+        let is_made = async {
+            while !matches!(reserved_bytes(&*self.disk), Ok(1..) | Err(_)) {
+                tokio::time::sleep(SETTLE_LOOK).await;
+            }
+            tokio::time::sleep(REST).await;
+        };
+        // Without it the broker serves as well.
+        let _ = tokio::time::timeout(SETTLE_MAX, is_made).await;
+    }
+
+    /// Threads for what else is to be served.
+    pub fn threads(&self) -> &Apart {
+        &self.threads
     }
 
     /// What clients connect to.

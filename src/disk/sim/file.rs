@@ -86,7 +86,9 @@ impl File for SimFile {
     fn write_at(&self, offset: u64, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
         match self.access {
             Access::Read => Err(Errno::BADF.into()),
-            Access::ReadWrite => self.disk.state().write_at(self.file, offset, chunks),
+            Access::ReadWrite | Access::Direct { .. } => {
+                self.disk.state().write_at(self.file, offset, chunks)
+            }
         }
     }
 

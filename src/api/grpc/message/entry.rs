@@ -3,15 +3,21 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::{
     api::grpc::{convert, parse, refusal::Refusal},
     broker::{Handle, digest},
     proto::v1,
     types::{
-        Attribute, Deduplication, Delay, Envelope, GroupId, QueueName, Rejection, SendEntry, Sent,
-        Unit, check_attribute_count, check_id, in_range, limits,
+        Attribute, Deduplication, Delay, Envelope, GroupId, Payload, QueueName, Rejection,
+        SendEntry, Sent, Unit, check_attribute_count, check_id, in_range, limits,
     },
 };
+
+/// With so many bytes of messages a request's buffer is messages for the most part, however small:
+/// the buffer of a request has 8 KiB at least.
+const SHARED_BYTES_MIN: u64 = 32 << 10;
 
 /// The size of a message by which limits are measured, before it is parsed.
 pub(super) fn bytes(entry: &v1::SendEntry) -> u64 {
@@ -27,13 +33,15 @@ pub(super) fn bytes(entry: &v1::SendEntry) -> u64 {
     (entry.body.len() + attributes) as u64
 }
 
-/// A message to `queue`, which is at `path` in its request.
+/// A message to `queue`, which is at `path` in its request: asked for only if it is refused. All
+/// messages of the request have so many bytes.
 pub(super) fn parse(
     queue: &QueueName,
-    path: &str,
+    path: &dyn Fn() -> String,
     entry: v1::SendEntry,
+    request_bytes: u64,
 ) -> Result<SendEntry, Refusal> {
-    let within = |rejection| Refusal::within(path, rejection);
+    let within = |rejection| Refusal::within(path(), rejection);
     let bytes = entry.body.len() as u64;
     in_range("body", bytes, 1, limits::MESSAGE_BYTES_MAX_MAX, Unit::Bytes).map_err(within)?;
     let delay = delay(&entry).map_err(within)?;
@@ -47,9 +55,16 @@ pub(super) fn parse(
     let attributes = attributes(path, entry.attributes)?;
     let envelope =
         Envelope { attributes, group: group.clone(), deduplication_id, trace_header, sender: None };
-    let payload = Handle::payload(&envelope, entry.body);
+    let payload = Handle::payload(&envelope, kept(entry.body, request_bytes));
     let of_any_size = false;
     Ok(SendEntry { payload, delay, time_to_live, priority, group, deduplication, of_any_size })
+}
+
+/// The body in a buffer that it may keep: a small one that came with few others is copied out of its
+/// network buffer.
+fn kept(body: Bytes, request_bytes: u64) -> Bytes {
+    let is_alone = request_bytes < SHARED_BYTES_MIN && body.len() <= Payload::COPIED_BYTES_MAX;
+    if is_alone { Bytes::copy_from_slice(&body) } else { body }
 }
 
 /// What a client is told of an accepted message.
@@ -120,23 +135,27 @@ fn trace_header(given: String) -> Result<Option<String>, Rejection> {
 }
 
 fn attributes(
-    path: &str,
+    path: &dyn Fn() -> String,
     given: BTreeMap<String, v1::AttributeValue>,
 ) -> Result<Vec<Attribute>, Refusal> {
-    check_attribute_count(given.len()).map_err(|refused| Refusal::within(path, refused))?;
+    check_attribute_count(given.len()).map_err(|refused| Refusal::within(path(), refused))?;
     given.into_iter().map(|(name, value)| attribute(path, name, value)).collect()
 }
 
-fn attribute(path: &str, name: String, value: v1::AttributeValue) -> Result<Attribute, Refusal> {
+fn attribute(
+    path: &dyn Fn() -> String,
+    name: String,
+    value: v1::AttributeValue,
+) -> Result<Attribute, Refusal> {
     let attribute = convert::from_attribute(name, value);
     match attribute.check() {
         Ok(()) => Ok(attribute),
         // A name that breaks the rules is no part of a path: it can be long, or look like one.
         Err(rejection @ Rejection::Malformed { field: "attributes", .. }) => {
-            Err(Refusal::within(path, rejection))
+            Err(Refusal::within(path(), rejection))
         }
         Err(rejection) => {
-            let path = format!("{path}.attributes[{:?}]", attribute.name);
+            let path = format!("{}.attributes[{:?}]", path(), attribute.name);
             Err(Refusal::within(path, rejection))
         }
     }
@@ -166,8 +185,19 @@ mod tests {
 
     /// The field for which the message is refused; `None` if it is good.
     fn refused_field(entry: v1::SendEntry) -> Option<String> {
-        let refused = parse(&jobs("jobs"), "entries[0]", entry).err();
+        let refused = parse(&jobs("jobs"), &|| "entries[0]".into(), entry, 0).err();
         refused.map(|refusal| refusal.field().expect("a field is wrong"))
+    }
+
+    #[test]
+    fn a_small_body_leaves_the_buffer_of_a_small_request_and_no_other() {
+        let buffer = Bytes::from(vec![b'x'; 40_000]);
+        let stays = |bytes: usize, request_bytes| {
+            let body = buffer.slice(..bytes);
+            kept(body.clone(), request_bytes).as_ptr() == body.as_ptr()
+        };
+        assert!(!stays(4096, 4096) && !stays(1, SHARED_BYTES_MIN - 1));
+        assert!(stays(4097, 4097) && stays(1, SHARED_BYTES_MIN));
     }
 
     #[test]
@@ -223,7 +253,7 @@ mod tests {
         let delay = Some(Duration { seconds: 1, nanos: 1 });
         let deliver_at = Some(Timestamp { seconds: 5, nanos: 0 });
         let with = |delay, deliver_at| v1::SendEntry { delay, deliver_at, ..entry(1) };
-        let parsed = |entry| parse(&jobs("jobs"), "entries[0]", entry);
+        let parsed = |entry| parse(&jobs("jobs"), &|| "entries[0]".into(), entry, 0);
         let delay_of = |entry| parsed(entry).map(|entry| entry.delay).ok();
         assert_eq!(delay_of(with(None, None)), Some(None));
         assert_eq!(delay_of(with(delay, None)), Some(Some(Delay::For(Millis::new(1001)))));
@@ -251,7 +281,8 @@ mod tests {
     fn a_fifo_message_without_an_id_is_known_by_its_body() {
         let id_of = |queue: &str, id: &str| {
             let entry = v1::SendEntry { deduplication_id: id.into(), ..entry(1) };
-            let parsed = parse(&jobs(queue), "entries[0]", entry).expect("it is good");
+            let parsed =
+                parse(&jobs(queue), &|| "entries[0]".into(), entry, 0).expect("it is good");
             parsed.deduplication.map(|deduplication| deduplication.from_content)
         };
         assert_eq!(id_of("jobs.fifo", ""), Some(true));
@@ -292,7 +323,7 @@ mod tests {
             group_id: "g1".into(),
             ..Default::default()
         };
-        let parsed = parse(&jobs("jobs"), "entries[0]", given).expect("it is good");
+        let parsed = parse(&jobs("jobs"), &|| "entries[0]".into(), given, 0).expect("it is good");
         assert_eq!(parsed.payload.body, "hello");
         assert_eq!(parsed.payload.size, 5 + 1 + 6 + 1);
         assert_eq!(parsed.time_to_live, Some(Millis::from_secs(60)));
@@ -314,7 +345,7 @@ mod tests {
                 let trace_header = trace_header.clone();
                 let ids = v1::SendEntry { group_id, deduplication_id, trace_header, ..entry(1) };
                 let given = v1::SendEntry { priority, deliver_at, ..ids };
-                let _ = parse(&jobs(queue), "entries[0]", given);
+                let _ = parse(&jobs(queue), &|| "entries[0]".into(), given, 0);
             }
         }
     }

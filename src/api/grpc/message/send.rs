@@ -71,7 +71,7 @@ pub(super) fn parse_entries(
     in_range("entries", bytes, 0, limits::REQUEST_BYTES_MAX, Unit::Bytes)
         .map_err(Refusal::of_request)?;
     let entries = entries.into_iter().enumerate();
-    Ok(entries.map(|(index, entry)| entry::parse(queue, &path(index), entry)).collect())
+    Ok(entries.map(|(index, entry)| entry::parse(queue, &|| path(index), entry, bytes)).collect())
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn parse_send(index: usize, send: v1::SendStep) -> Result<Step, Refusal> {
     let needed = "the message to send";
     let message = send.message.ok_or(Rejection::Missing { field: "message", needed });
     let message = message.map_err(refused)?;
-    let entry = entry::parse(&queue, &format!("{path}.message"), message);
+    let entry = entry::parse(&queue, &|| format!("{path}.message"), message, 0);
     let entry = entry.map_err(|Refusal { place, rejection }| {
         let rejection = Rejection::Step { index, source: Box::new(rejection) };
         Refusal { place, rejection }
