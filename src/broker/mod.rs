@@ -23,6 +23,7 @@ mod message;
 mod mover;
 pub mod owner;
 mod parked;
+mod patience;
 pub mod receipt;
 mod receive;
 mod recover;

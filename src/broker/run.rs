@@ -13,6 +13,7 @@ use tracing::{debug, error, warn};
 use super::{
     Answer, Effect, Event, Handle, Held, Looker, Owner, Receipts, Request,
     mailbox::{Caller, Limits, Mailbox},
+    patience::Patience,
     start::Started,
     workers::{self, Background, Maintenance, Workers, release, run_write, spawn},
 };
@@ -25,9 +26,6 @@ use crate::{
 
 /// How many events the owner takes in before it looks what is to be done.
 const EVENTS_PER_FLUSH: usize = 1024;
-/// How long the owner looks for another event before it lets itself be put to sleep: about what a
-/// caller on this machine takes from one answer to its next request. Waking a thread costs as much.
-const SPIN: Duration = Duration::from_micros(80);
 /// A broker that serves.
 pub struct Broker {
     handle: Handle,
@@ -172,7 +170,7 @@ impl OwnerThread {
     /// Runs until the broker ends; returns how, with what keeps the lock. The channels to the other
     /// threads are closed then.
     fn run(mut self, events: &mpsc::Receiver<Event<Caller>>) -> (Option<Fate>, Directory) {
-        let mut effects = Vec::new();
+        let (mut effects, mut patience) = (Vec::new(), Patience::new());
         loop {
             self.owner.flush(self.clock.now(), &mut effects);
             let mut early = Early::Unknown;
@@ -187,7 +185,7 @@ impl OwnerThread {
             let event = match early {
                 Early::Arrived(event) => event,
                 Early::WroteHere(outcome) => Event::Written(outcome),
-                Early::Unknown => match self.next(events) {
+                Early::Unknown => match self.next(events, &mut patience) {
                     Some(event) => event,
                     None => return (None, self.directory),
                 },
@@ -218,10 +216,19 @@ impl OwnerThread {
         Early::WroteHere(outcome)
     }
 
-    fn next(&self, events: &mpsc::Receiver<Event<Caller>>) -> Option<Event<Caller>> {
-        if let Some(event) = spin(events) {
-            return Some(event);
-        }
+    fn next(
+        &self,
+        events: &mpsc::Receiver<Event<Caller>>,
+        patience: &mut Patience,
+    ) -> Option<Event<Caller>> {
+        let watch = Stopwatch::start();
+        let event = look(events, patience.look()).or_else(|| self.sleep(events));
+        patience.waited(watch.elapsed());
+        event
+    }
+
+    /// The next event, or that it is time for something.
+    fn sleep(&self, events: &mpsc::Receiver<Event<Caller>>) -> Option<Event<Caller>> {
         let Some(at) = self.owner.next_wake() else { return events.recv().ok() };
         let wait = Duration::from_millis(at.since(self.clock.now()).get());
         match events.recv_timeout(wait) {
@@ -277,10 +284,10 @@ impl OwnerThread {
     }
 }
 
-/// The next event, if it comes within moments. Whoever else has work on this core goes first.
-fn spin(events: &mpsc::Receiver<Event<Caller>>) -> Option<Event<Caller>> {
+/// The next event, if it comes within the time. Whoever else has work on this core goes first.
+fn look(events: &mpsc::Receiver<Event<Caller>>, time: Duration) -> Option<Event<Caller>> {
     let watch = Stopwatch::start();
-    while watch.elapsed() < SPIN {
+    while watch.elapsed() < time {
         if let Ok(event) = events.try_recv() {
             return Some(event);
         }
