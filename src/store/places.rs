@@ -284,7 +284,7 @@ impl RunSnapshot {
         match &self.kind {
             SnapshotKind::Dense(file) => {
                 let seqs = self.live.iter().map(|index| first + u64::from(index));
-                files.entry(*file).or_default().extend(seqs);
+                insert_ranges(files.entry(*file).or_default(), seqs);
             }
             SnapshotKind::Sparse(survivors) => {
                 for index in self.live.iter() {
@@ -294,6 +294,18 @@ impl RunSnapshot {
                 }
             }
         }
+    }
+}
+
+/// Adds ascending numbers. Most follow on each other, and a range costs what one of them does.
+fn insert_ranges(set: &mut roaring::RoaringTreemap, numbers: impl Iterator<Item = u64>) {
+    let mut numbers = numbers.peekable();
+    while let Some(first) = numbers.next() {
+        let mut last = first;
+        while numbers.next_if(|next| *next - last == 1).is_some() {
+            last += 1;
+        }
+        set.insert_range(first..=last);
     }
 }
 
@@ -323,5 +335,15 @@ mod tests {
         let other = FileId::Segment(SegmentId::new(2));
         places.push_dense(other, Seq::new(7), slot, true);
         assert_eq!(places.runs.len(), 3, "a gap and another file begin others");
+    }
+
+    #[test]
+    fn numbers_are_added_range_by_range() {
+        let numbers = [3, 4, 5, 9, (1 << 32) - 1, 1 << 32, (1 << 32) + 2, u64::MAX];
+        let mut set = roaring::RoaringTreemap::from_iter([4, 7]);
+        insert_ranges(&mut set, numbers.into_iter());
+        assert_eq!(set, numbers.into_iter().chain([7]).collect());
+        insert_ranges(&mut set, std::iter::empty());
+        assert_eq!(set.len(), 9);
     }
 }
