@@ -143,8 +143,8 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// Bodies of so many bytes or fewer lie in a buffer of their own, or of bodies for the most part;
-    /// larger ones can be a slice of any buffer in which they came.
+    /// Bodies of so many bytes or fewer lie in a buffer of their own, or of bodies for the most
+    /// part; larger ones can be a slice of any buffer in which they came.
     pub const COPIED_BYTES_MAX: usize = 4096;
 
     /// Length in the log, in bytes.

@@ -248,3 +248,102 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Errors whose code is their shape with this before it.
+    const LONG: &str = "AWS.SimpleQueueService.";
+
+    fn told(kind: Kind) -> (String, String, u16) {
+        (kind.json_type(), kind.code().into_owned(), kind.status().as_u16())
+    }
+
+    #[test]
+    fn each_error_of_the_service_has_its_shape_its_code_and_its_status() {
+        let expected = |shape: &str, code: String, status| {
+            (format!("com.amazonaws.sqs#{shape}"), code, status)
+        };
+        let long = [
+            (Kind::QueueDeletedRecently, "QueueDeletedRecently", 400),
+            (Kind::TooManyEntriesInBatchRequest, "TooManyEntriesInBatchRequest", 400),
+            (Kind::EmptyBatchRequest, "EmptyBatchRequest", 400),
+            (Kind::BatchEntryIdsNotDistinct, "BatchEntryIdsNotDistinct", 400),
+            (Kind::InvalidBatchEntryId, "InvalidBatchEntryId", 400),
+            (Kind::BatchRequestTooLong, "BatchRequestTooLong", 400),
+            (Kind::UnsupportedOperation, "UnsupportedOperation", 400),
+            (Kind::MessageNotInflight, "MessageNotInflight", 400),
+            (Kind::PurgeQueueInProgress, "PurgeQueueInProgress", 403),
+        ];
+        for (kind, shape, status) in long {
+            assert_eq!(told(kind), expected(shape, format!("{LONG}{shape}"), status));
+        }
+        let own = [
+            (
+                Kind::QueueDoesNotExist,
+                "QueueDoesNotExist",
+                "AWS.SimpleQueueService.NonExistentQueue",
+            ),
+            (Kind::QueueNameExists, "QueueNameExists", "QueueAlreadyExists"),
+            (
+                Kind::InvalidParameterValue,
+                "InvalidParameterValueException",
+                "InvalidParameterValue",
+            ),
+            (Kind::MissingParameter, "MissingRequiredParameterException", "MissingParameter"),
+        ];
+        for (kind, shape, code) in own {
+            assert_eq!(told(kind), expected(shape, code.into(), 400));
+        }
+        let same = [
+            (Kind::InvalidAttributeName, "InvalidAttributeName", 400),
+            (Kind::InvalidAttributeValue, "InvalidAttributeValue", 400),
+            (Kind::InvalidMessageContents, "InvalidMessageContents", 400),
+            (Kind::ReceiptHandleIsInvalid, "ReceiptHandleIsInvalid", 400),
+            (Kind::OverLimit, "OverLimit", 400),
+            (Kind::ResourceNotFound, "ResourceNotFoundException", 404),
+            (Kind::RequestThrottled, "RequestThrottled", 403),
+        ];
+        for (kind, shape, status) in same {
+            assert_eq!(told(kind), expected(shape, shape.into(), status));
+        }
+    }
+
+    #[test]
+    fn each_error_of_every_service_has_its_shape_its_code_and_its_status() {
+        let cases = [
+            (Kind::Serialization, "SerializationException", "SerializationException", 400),
+            (Kind::MalformedQuery, "MalformedQueryString", "MalformedQueryString", 400),
+            (Kind::RequestTooLarge, "RequestEntityTooLargeException", "RequestEntityTooLarge", 413),
+            (Kind::RequestTimeout, "RequestTimeoutException", "RequestTimeout", 408),
+            (Kind::UnknownOperation, "UnknownOperationException", "InvalidAction", 400),
+            (Kind::MissingAction, "MissingActionException", "MissingAction", 400),
+            (Kind::ServiceUnavailable, "ServiceUnavailableException", "ServiceUnavailable", 503),
+            (
+                Kind::MissingAuthentication,
+                "MissingAuthenticationTokenException",
+                "MissingAuthenticationToken",
+                403,
+            ),
+            (Kind::IncompleteSignature, "IncompleteSignatureException", "IncompleteSignature", 400),
+            (
+                Kind::InvalidClientTokenId,
+                "UnrecognizedClientException",
+                "InvalidClientTokenId",
+                403,
+            ),
+            (
+                Kind::SignatureDoesNotMatch,
+                "InvalidSignatureException",
+                "SignatureDoesNotMatch",
+                403,
+            ),
+        ];
+        for (kind, shape, code, status) in cases {
+            let shape = format!("com.amazon.coral.service#{shape}");
+            assert_eq!(told(kind), (shape, code.to_owned(), status));
+            assert_eq!(kind.is_senders(), status < 500);
+        }
+    }
+}

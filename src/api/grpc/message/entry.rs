@@ -60,8 +60,8 @@ pub(super) fn parse(
     Ok(SendEntry { payload, delay, time_to_live, priority, group, deduplication, of_any_size })
 }
 
-/// The body in a buffer that it may keep: a small one that came with few others is copied out of its
-/// network buffer.
+/// The body in a buffer that it may keep: a small one that came with few others is copied out of
+/// its network buffer.
 fn kept(body: Bytes, request_bytes: u64) -> Bytes {
     let is_alone = request_bytes < SHARED_BYTES_MIN && body.len() <= Payload::COPIED_BYTES_MAX;
     if is_alone { Bytes::copy_from_slice(&body) } else { body }
