@@ -44,12 +44,12 @@ struct Servers {
 async fn main() {
     let base = std::env::var_os("LEDGERQ_BENCH_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let scratch = Scratch::new(&base).expect("the scratch directory can be made");
-    let broker = OwnBroker::start(scratch.path().join("data")).await.expect("it starts");
+    let broker = OwnBroker::start(&scratch.path().join("data")).expect("it starts");
     broker.settle().await;
     let client = Client::connect(broker.url()).await.expect("its port is open");
     let queue = QueueName::parse(QUEUE).expect("a good name");
     client.create_queue(&queue, &SettingsPatch::default()).await.expect("a new queue");
-    let null = nothing::serve(BODY_BYTES).await.expect("a port is free");
+    let null = nothing::serve(BODY_BYTES).expect("a port is free");
     let servers = Servers { broker, null };
     println!("{:<28} {:>10} {:>10} {:>7}", "shape", "null/s", "ledgerq/s", "ratio");
     for (shape, callers, batch) in

@@ -49,8 +49,7 @@ fn main() {
     let runtime = Runtime::new().expect("a runtime can be made");
     let base = std::env::var_os("LEDGERQ_BENCH_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let scratch = Scratch::new(&base).expect("the scratch directory can be made");
-    let broker = runtime.block_on(OwnBroker::start(scratch.path().join("data")));
-    let broker = broker.expect("it starts");
+    let broker = OwnBroker::start(&scratch.path().join("data")).expect("it starts");
     runtime.block_on(broker.settle());
     let endpoint = runtime.block_on(serve_endpoint(&broker));
     let threads = Apart::new().expect("threads can be made");
@@ -76,7 +75,7 @@ async fn serve_endpoint(broker: &OwnBroker) -> SocketAddr {
     broker.handle().create_queue(queue, SettingsPatch::default()).await.expect("a new queue");
     let gate = Gate::new();
     gate.open(broker.handle().clone());
-    let (listener, address) = listen();
+    let (listener, address) = listen(broker.threads());
     let endpoint = api::sqs::Settings {
         account: "000000000000".into(),
         keys: Vec::new(),
@@ -90,7 +89,6 @@ async fn serve_endpoint(broker: &OwnBroker) -> SocketAddr {
     let (tls, connections_max) = (None, 1000);
     let settings = server::sqs::Settings { endpoint, tls, times, connections_max, drain_max };
     broker.threads().run(async {
-        let listener = served(listener);
         server::sqs::serve(listener, gate, settings, std::future::pending()).await;
     });
     address
@@ -98,26 +96,20 @@ async fn serve_endpoint(broker: &OwnBroker) -> SocketAddr {
 
 /// Takes each body in and answers the same.
 fn serve_nothing(threads: &Apart) -> SocketAddr {
-    let (listener, address) = listen();
+    let (listener, address) = listen(threads);
     let answer = |body: Bytes| async move {
         assert!(body.len() > BODY_BYTES, "the body is there");
         ([("content-type", "application/x-amz-json-1.0")], ANSWER)
     };
     let router = Router::new().route("/", post(answer));
-    threads.run(async { axum::serve(served(listener), router).await.expect("it goes on") });
+    threads.run(async { axum::serve(listener, router).await.expect("it goes on") });
     address
 }
 
-fn listen() -> (std::net::TcpListener, SocketAddr) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+fn listen(threads: &Apart) -> (TcpListener, SocketAddr) {
+    let listener = threads.listen().expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     (listener, address)
-}
-
-/// The listener for the threads on which this is called.
-fn served(listener: std::net::TcpListener) -> TcpListener {
-    listener.set_nonblocking(true).expect("it can be set");
-    TcpListener::from_std(listener).expect("it is bound")
 }
 
 /// How many messages a second are sent and answered.

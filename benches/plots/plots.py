@@ -2,7 +2,7 @@
 """Curves of one broker: is there a cliff? Runs `ledgerq bench` over callers, load, backlog, body size
 and queues, and draws what came out into docs/plots.
 
-    benches/plots/plots.py                          measures and draws, some ten minutes
+    benches/plots/plots.py                          measures and draws, some fifteen minutes
     benches/plots/plots.py --backlog-max 10000000   the same up to ten million, 11 GB of disk
     benches/plots/plots.py --draw                   draws again what was measured
 
@@ -13,13 +13,9 @@ each point of each round. Rounds go over all points, so that a disk that changes
 import argparse
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 from chart import Chart, Point, draw, size
@@ -59,37 +55,11 @@ def points(args):
 def bench(args, arguments):
     """What one run of the bench says."""
     words = [args.ledgerq, "bench", "--json", "--seconds", args.seconds]
-    words += arguments if "--target" in arguments else ["--data-dir", args.directory, *arguments]
+    words += ["--data-dir", args.directory, *arguments]
     ran = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     if ran.returncode != 0:
         sys.exit(f"{' '.join(map(str, words))}: {ran.stderr.strip()}")
     return json.loads(ran.stdout)
-
-
-def free_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
-
-
-@contextmanager
-def settled(args):
-    """A broker that has made its reserve, which takes the disk for a while when a directory is new."""
-    with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
-        data, grpc, sqs = Path(scratch) / "data", free_address(), free_address()
-        words = [args.ledgerq, "serve", "--data-dir", data]
-        words += ["--grpc-listen", grpc, "--sqs-listen", sqs]
-        server = subprocess.Popen([str(word) for word in words], stderr=subprocess.DEVNULL)
-        try:
-            while not (data / "RESERVE").exists():
-                if server.poll() is not None:
-                    sys.exit(f"{' '.join(map(str, words))}: it ended")
-                time.sleep(0.1)
-            time.sleep(1)
-            yield ["--target", f"http://{grpc}"]
-        finally:
-            server.terminate()
-            server.wait()
 
 
 def measure(args):
@@ -110,12 +80,11 @@ def measured(args):
     """One round: what the bench told of each point."""
     for plot, line, x, arguments in points(args):
         yield plot, line, x, bench(args, arguments)
-    with settled(args) as target:
-        all_callers = ["--callers", LOAD_CALLERS, *target]
-        highest = bench(args, all_callers)["messages_per_s"]
-        for load in LOADS:
-            rate = ["--rate", int(highest * load)]
-            yield "load", "send", load, bench(args, [*all_callers, *rate])
+    all_callers = ["--callers", LOAD_CALLERS]
+    highest = bench(args, all_callers)["messages_per_s"]
+    for load in LOADS:
+        rate = ["--rate", int(highest * load)]
+        yield "load", "send", load, bench(args, [*all_callers, *rate])
 
 
 def lines(rows, plot, figure, line=None):

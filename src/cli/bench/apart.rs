@@ -1,8 +1,11 @@
 //! Threads of its own for a server, as it has them in a process of its own.
 
-use std::io;
+use std::{io, net::Ipv4Addr};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+};
 
 /// The threads. What runs on them ends when this goes.
 pub struct Apart(Option<Runtime>);
@@ -11,6 +14,14 @@ impl Apart {
     /// As many as the server of `ledgerq serve` has.
     pub fn new() -> io::Result<Self> {
         Ok(Self(Some(Builder::new_multi_thread().enable_all().build()?)))
+    }
+
+    /// A free port of loopback, for what runs on them.
+    pub fn listen(&self) -> io::Result<TcpListener> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let _here = self.0.as_ref().map(Runtime::enter);
+        TcpListener::from_std(listener)
     }
 
     /// Lets this run on them.

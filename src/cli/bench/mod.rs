@@ -140,7 +140,7 @@ async fn figures(
         .map_err(|error| Failure::new(Exit::Usage, format!("--ca cannot be read: {error}")))?;
     let own = match scratch {
         Some(scratch) => {
-            let own = OwnBroker::start(scratch.path().join("data")).await?;
+            let own = OwnBroker::start(&scratch.path().join("data"))?;
             own.settle().await;
             Some(own)
         }
@@ -167,8 +167,8 @@ async fn figures(
 
 /// The same load against a server whose calls do nothing.
 async fn null(plan: &Plan) -> Result<Figures, Failure> {
-    let served = nothing::serve(plan.size).await;
-    let served = served.map_err(|error| Failure::start(Exit::CannotStart, &error))?;
+    let served =
+        nothing::serve(plan.size).map_err(|error| Failure::start(Exit::CannotStart, &error))?;
     let channels = channels(plan, served.url(), None).await?;
     load::drive(plan, &channels).await.map_err(|told| failed(&told))
 }

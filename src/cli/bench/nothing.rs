@@ -1,13 +1,12 @@
 //! A server of messages whose calls do nothing, but have the shape of a broker's: what is left is
 //! the wire.
 
-use std::{io, net::Ipv4Addr};
+use std::io;
 
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming, transport::server::TcpIncoming};
 
 use super::apart::Apart;
@@ -51,7 +50,7 @@ impl Served {
 }
 
 /// Serves on loopback, on threads of its own. What is received from it has bodies of so many bytes.
-pub async fn serve(size: usize) -> io::Result<Served> {
+pub fn serve(size: usize) -> io::Result<Served> {
     let message = v1::Message {
         message_id: MESSAGE_ID.into(),
         receipt_handle: HANDLE.into(),
@@ -68,17 +67,13 @@ pub async fn serve(size: usize) -> io::Result<Served> {
         .max_decoding_message_size(BYTES_MAX)
         .max_encoding_message_size(BYTES_MAX);
     let threads = Apart::new()?;
-    let (bound, address) = oneshot::channel();
+    let listener = threads.listen()?;
+    let address = listener.local_addr()?;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     threads.run(async move {
-        let incoming = TcpIncoming::bind((Ipv4Addr::LOCALHOST, 0).into());
-        let Ok(incoming) = incoming.map(|incoming| incoming.with_nodelay(Some(true))) else {
-            return;
-        };
-        let _ = bound.send(incoming.local_addr());
-        // Whoever called finds that it has ended.
+        // Its clients find that it has ended.
         let _ = server::builder().add_service(service).serve_with_incoming(incoming).await;
     });
-    let address = address.await.map_err(io::Error::other)??;
     Ok(Served { url: format!("http://{address}"), _threads: threads })
 }
 

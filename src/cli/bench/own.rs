@@ -2,13 +2,10 @@
 
 use std::{
     io,
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
-
-use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     api::Gate,
@@ -66,17 +63,17 @@ impl Drop for Scratch {
 impl OwnBroker {
     /// Starts a broker in a directory that is new, set as the environment says, and serves it on
     /// loopback.
-    pub async fn start(data_dir: PathBuf) -> Result<Self, Failure> {
+    pub fn start(data_dir: &Path) -> Result<Self, Failure> {
         let cannot =
             |error: &(dyn std::error::Error + 'static)| Failure::start(Exit::CannotStart, error);
-        let settings = Layer { data_dir: Some(data_dir.clone()), ..Layer::default() };
+        let settings = Layer { data_dir: Some(data_dir.to_owned()), ..Layer::default() };
         let config = Config::load(settings, None, &|name| std::env::var(name).ok())?;
-        let disk = Arc::new(RealDisk::new(&data_dir).map_err(|error| cannot(&error))?);
+        let disk = Arc::new(RealDisk::new(data_dir).map_err(|error| cannot(&error))?);
         let disk = start::limited(disk, config.data_bytes_max).map_err(|error| cannot(&error))?;
         let (clock, entropy) = (Arc::new(SystemClock), Box::new(SystemEntropy::new()));
         let settings = start::settings(&config, false);
         let started = crate::broker::start(settings, disk.clone(), clock, entropy, &mut |_| {});
-        let started = started.map_err(|error| start::failure(error, &data_dir))?;
+        let started = started.map_err(|error| start::failure(error, data_dir))?;
         let broker =
             Broker::run(started, start::limits(&config)).map_err(|error| cannot(&error))?;
         let threads = Apart::new().map_err(|error| cannot(&error))?;
@@ -89,18 +86,12 @@ impl OwnBroker {
             incoming_bytes_max: config.requests_bytes_max,
             test_clock: None,
         };
-        let (bound, address) = oneshot::channel();
+        let listener = threads.listen().map_err(|error| cannot(&error))?;
+        let address = listener.local_addr().map_err(|error| cannot(&error))?;
         threads.run(async move {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-            let address = listener.as_ref().map(TcpListener::local_addr);
-            let _ = bound.send(address.map_err(|error| error.kind().into()).flatten());
-            if let Ok(listener) = listener {
-                // Its clients find that it has ended.
-                let _ = server::serve(listener, gate, settings, std::future::pending()).await;
-            }
+            // Its clients find that it has ended.
+            let _ = server::serve(listener, gate, settings, std::future::pending()).await;
         });
-        let address = address.await.map_err(io::Error::other).flatten();
-        let address = address.map_err(|error| cannot(&error))?;
         Ok(Self { url: format!("http://{address}"), broker, disk, threads })
     }
 

@@ -119,7 +119,7 @@ async fn each_shape_can_be_measured() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_go_round_queues_that_are_gone_afterwards() {
     let directory = tempfile::tempdir().expect("a directory");
-    let own = OwnBroker::start(directory.path().join("data")).await.expect("it starts");
+    let own = OwnBroker::start(&directory.path().join("data")).expect("it starts");
     let client = Client::connect(own.url()).await.expect("it serves");
     let (args, _) = args("bench --shape receive --callers 2 --queues 5 --batch 3 --seconds 60");
     let plan = args.plan().expect("it is within its limits");
@@ -157,7 +157,7 @@ async fn the_disk_is_measured_where_the_broker_writes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_elsewhere_is_left_as_it_was() {
     let directory = tempfile::tempdir().expect("a directory");
-    let own = OwnBroker::start(directory.path().join("data")).await.expect("it starts");
+    let own = OwnBroker::start(&directory.path().join("data")).expect("it starts");
     let sink = Shared::default();
     let line = format!("bench --shape mixed --seconds 0.05 --target {}", own.url());
     let (args, global) = args(&line);
