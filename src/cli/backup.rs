@@ -47,21 +47,22 @@ pub(super) struct BackupArgs {
 }
 
 pub(super) async fn run(args: BackupArgs, mut to: Session) -> Result<(), Failure> {
-    let target = empty_dir(&args.to)?;
+    check_empty(&args.to)?;
     let begun = to.client.begin_backup(args.hold.map(|Span(hold)| hold)).await?;
     let (id, dir) = (begun.plan.id, args.to.clone());
     // On another thread, so that the connection is looked after meanwhile.
     let made = tokio::task::spawn_blocking(move || {
-        let made = make(&begun, &target);
-        (made, target)
+        // Not before: a backup that the broker refuses leaves nothing behind.
+        let target = empty_dir(&dir)?;
+        Ok((make(&begun, &target)?, target))
     });
     let made = made.await.map_err(|error| Failure::start(Exit::Refused, &error));
     let ended = to.client.end_backup(id).await;
-    let (made, target) = made?;
-    let made = made?;
+    let (made, target) = made.and_then(|made| made)?;
     ended?;
-    store::publish(&made, &target).map_err(|error| failure(&dir, &error))?;
-    tell(&mut to, &args.to, &made)
+    let dir = &args.to;
+    store::publish(&made, &target).map_err(|error| failure(dir, &error))?;
+    tell(&mut to, dir, &made)
 }
 
 /// Copies the files, from where the broker says that they are.
@@ -93,18 +94,26 @@ fn readable(dir: &Path) -> Result<RealDisk, Failure> {
 
 /// A directory that is made here, or was empty.
 pub(super) fn empty_dir(dir: &Path) -> Result<RealDisk, Failure> {
-    let shown = dir.display();
-    let cannot = |error: io::Error| {
-        Failure::new(Exit::CannotStart, format!("cannot use the directory {shown}: {error}"))
-    };
+    check_empty(dir)?;
+    RealDisk::new(dir).map_err(|error| unusable(dir, &error))
+}
+
+/// Refuses a directory that has something in it; one that is not there has not.
+fn check_empty(dir: &Path) -> Result<(), Failure> {
     match std::fs::read_dir(dir).map(|mut entries| entries.next().is_some()) {
         Ok(true) => {
+            let shown = dir.display();
             let line = format!("the directory {shown} is not empty; choose another, or remove it");
             Err(Failure::new(Exit::CannotStart, line))
         }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot(error)),
-        Ok(false) | Err(_) => RealDisk::new(dir).map_err(cannot),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(dir, &error)),
+        Ok(false) | Err(_) => Ok(()),
     }
+}
+
+fn unusable(dir: &Path, error: &io::Error) -> Failure {
+    let line = format!("cannot use the directory {}: {error}", dir.display());
+    Failure::new(Exit::CannotStart, line)
 }
 
 /// A backup that cannot be made, read or restored, in this directory.

@@ -27,7 +27,7 @@ pub enum Inadmissible {
         expected: Seq,
     },
     /// A message of a FIFO queue has no group.
-    #[error("message {0} is sent to a FIFO queue without a group")]
+    #[error("message {0} is sent or moved to a FIFO queue without a group")]
     NoGroup(Seq),
     /// The message is not ready.
     #[error("message {0} is leased or moved, but it is not ready")]
@@ -83,10 +83,11 @@ impl State {
             Record::MessageSent(ref sending) => self.admits_sending(sending, self.next_seq),
             Record::MessageLeased { queue, seq, .. } => Self::is_ready(self.known(queue)?, seq),
             Record::MessageMoved { queue, seq, target } => {
-                self.known(target)?;
+                let target = self.known(target)?;
                 let touched = self.known(queue)?.touched.get(&seq);
-                let is_ready = touched.is_some_and(|t| matches!(t.phase, Phase::Ready { .. }));
-                is_ready.then_some(()).ok_or(No::NotReady(seq))
+                let ready = touched.filter(|t| matches!(t.phase, Phase::Ready { .. }));
+                let has_group = ready.ok_or(No::NotReady(seq))?.group.is_some();
+                (has_group || !target.name.is_fifo()).then_some(()).ok_or(No::NoGroup(seq))
             }
             Record::VisibilityChanged { queue, seq, .. } | Record::LeaseReturned { queue, seq } => {
                 let touched = self.known(queue)?.touched.get(&seq);

@@ -325,6 +325,22 @@ mod tests {
     }
 
     #[test]
+    fn a_message_without_a_group_is_not_moved_to_a_fifo_queue() {
+        let queue = QueueId::new(1);
+        let moved = |target| Record::MessageMoved { queue, seq: Seq::new(1), target };
+        let [fifo, standard] = [2, 3].map(QueueId::new);
+        let returned = Record::LeaseReturned { queue, seq: Seq::new(1) };
+        let before =
+            [created(1, "a"), created(2, "b.fifo"), created(3, "b"), sent(1, 1), leased(1, 1)];
+        let records = [&before[..], &[returned.clone(), moved(fifo)]].concat();
+        let (salvage, passed_over) = salvaged(&records);
+        assert_eq!((seqs(&salvage), passed_over), (vec![(1, 1)], 1));
+        let (salvage, passed_over) =
+            salvaged(&[&before[..], &[returned, moved(standard)]].concat());
+        assert_eq!((seqs(&salvage), passed_over), (vec![(1, 3)], 0));
+    }
+
+    #[test]
     fn a_name_that_is_given_again_proves_that_its_queue_was_deleted() {
         let (salvage, passed_over) =
             salvaged(&[created(1, "a"), sent(1, 1), created(2, "a"), sent(2, 2)]);

@@ -1,4 +1,4 @@
-//! What a disk can do, written as the log writes it.
+//! What a disk can do: a file whose blocks are there is written over.
 
 use std::{
     io::{self, IoSlice},
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::load::rate;
+use super::load::{histogram, rate, record};
 use crate::{
     clock::Stopwatch,
     disk::{Disk, RealDisk, write_all_at},
@@ -22,6 +22,8 @@ const SEQUENTIAL_BYTES: usize = 1 << 20;
 pub struct DiskRates {
     /// How often a second one more message becomes durable.
     pub fdatasyncs_per_s: f64,
+    /// What one in a hundred of those writes, each with its sync, takes at least.
+    pub fdatasync_p99: Duration,
     /// Bytes a second, with an fdatasync each MiB.
     pub sequential_bytes_per_s: f64,
 }
@@ -37,21 +39,24 @@ pub fn measure(directory: &Path, size: usize, time: Duration) -> io::Result<Disk
         write_all_at(&*file, at as u64, &mut [IoSlice::new(&zeros)])?;
     }
     file.sync_all()?;
-    let writes_of = |bytes: usize| -> io::Result<f64> {
+    let writes_of = |bytes: usize| -> io::Result<(f64, Duration)> {
         let block = vec![b'x'; bytes];
-        let (watch, mut count) = (Stopwatch::start(), 0_u64);
+        let (watch, mut took_us) = (Stopwatch::start(), histogram());
         let blocks = (FILE_BYTES / bytes) as u64;
         while watch.elapsed() < time / 2 {
-            let offset = count % blocks * bytes as u64;
+            let offset = took_us.len() % blocks * bytes as u64;
+            let began = watch.elapsed();
             write_all_at(&*file, offset, &mut [IoSlice::new(&block)])?;
             file.sync_data()?;
-            count += 1;
+            record(&mut took_us, watch.elapsed() - began);
         }
-        Ok(rate(count, watch.elapsed()))
+        let p99 = Duration::from_micros(took_us.value_at_quantile(0.99));
+        Ok((rate(took_us.len(), watch.elapsed()), p99))
     };
-    let fdatasyncs_per_s = writes_of(size)?;
-    let sequential = writes_of(SEQUENTIAL_BYTES)?;
+    let (fdatasyncs_per_s, fdatasync_p99) = writes_of(size)?;
+    let (sequential, _) = writes_of(SEQUENTIAL_BYTES)?;
     disk.unlink("probe")?;
     let bytes = f64::from(u32::try_from(SEQUENTIAL_BYTES).unwrap_or(u32::MAX));
-    Ok(DiskRates { fdatasyncs_per_s, sequential_bytes_per_s: sequential * bytes })
+    let sequential_bytes_per_s = sequential * bytes;
+    Ok(DiskRates { fdatasyncs_per_s, fdatasync_p99, sequential_bytes_per_s })
 }

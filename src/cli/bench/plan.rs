@@ -60,6 +60,14 @@ impl Shape {
         }
     }
 
+    /// Whether what callers receive has to be there before.
+    pub(super) fn needs_backlog(self) -> bool {
+        match self {
+            Self::Unary | Self::Batch | Self::SendStream | Self::Mixed => false,
+            Self::Receive | Self::ReceiveStream => true,
+        }
+    }
+
     /// Callers unless asked otherwise.
     pub(super) fn callers_default(self) -> u32 {
         match self {
@@ -105,12 +113,10 @@ impl Plan {
 
     /// Messages that are to wait before, unless asked otherwise.
     pub(super) fn backlog_default(&self) -> u64 {
-        match self.shape {
-            Shape::Unary | Shape::Batch | Shape::SendStream | Shape::Mixed => 0,
-            Shape::Receive | Shape::ReceiveStream => {
-                let wanted = self.time.saturating_mul(BACKLOG_PER_SECOND).as_secs();
-                wanted.max(self.batch as u64)
-            }
+        if !self.shape.needs_backlog() {
+            return 0;
         }
+        let wanted = self.time.saturating_mul(BACKLOG_PER_SECOND).as_secs();
+        wanted.max(self.batch as u64)
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     disk::DiskRates,
-    load::{Figures, rate},
+    load::{Figures, micros, rate},
     plan::Plan,
 };
 use crate::cli::Output;
@@ -45,6 +45,8 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     fdatasyncs_per_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    fdatasync_p99_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sequential_bytes_per_s: Option<f64>,
     #[serde(skip)]
     latency_us: Histogram<u64>,
@@ -81,6 +83,7 @@ impl Report {
             null_per_s,
             ratio: null_per_s.map(|null| messages_per_s / null),
             fdatasyncs_per_s: disk.map(|disk| disk.fdatasyncs_per_s),
+            fdatasync_p99_us: disk.map(|disk| micros(disk.fdatasync_p99)),
             sequential_bytes_per_s: disk.map(|disk| disk.sequential_bytes_per_s),
             latency_us,
         }
@@ -107,7 +110,8 @@ impl Report {
         }
         if let (Some(syncs), Some(bytes)) = (self.fdatasyncs_per_s, self.sequential_bytes_per_s) {
             let (sequential, share) = (bytes / MEGA, self.bytes_per_s / bytes);
-            out.line(&format!("  the disk: {syncs:.0} fdatasyncs/s"))?;
+            let p99_us = self.fdatasync_p99_us.unwrap_or_default();
+            out.line(&format!("  the disk: {syncs:.0} fdatasyncs/s, p99 {p99_us} us"))?;
             out.line(&format!("  {share:.2} of its {sequential:.0} MB/s in sequence"))?;
         }
         let Self { p50_us, p90_us, p99_us, p999_us, max_us, .. } = self;

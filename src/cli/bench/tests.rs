@@ -148,7 +148,7 @@ async fn no_more_is_sent_than_the_rate_says() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_disk_is_measured_where_the_broker_writes() {
     let object = measured("bench --disk --callers 1").await;
-    for figure in ["fdatasyncs_per_s", "sequential_bytes_per_s"] {
+    for figure in ["fdatasyncs_per_s", "fdatasync_p99_us", "sequential_bytes_per_s"] {
         assert!(object[figure].as_f64().is_some_and(|it| it > 0.0), "{object}");
     }
     assert!(object.get("null_per_s").is_none());

@@ -40,6 +40,7 @@ fn looking_changes_no_byte() {
     assert_eq!(server.run(["queue", "list", "--json"]).objects().len(), 2);
     assert_eq!(server.run(["status", "--json"]).objects()[0]["queue_count"], 2);
 
+    let unused = data.with_file_name("unused");
     let requests: [&[&str]; 12] = [
         &["send", "jobs", "more"],
         &["receive", "jobs"],
@@ -52,7 +53,7 @@ fn looking_changes_no_byte() {
         &["message", "cancel", "jobs", &ids[1]],
         &["checkpoint"],
         &["compact"],
-        &["backup", "--to", "unused"],
+        &["backup", "--to", unused.to_str().expect("a path of the test's")],
     ];
     let url = server.url();
     for request in requests {
@@ -62,6 +63,7 @@ fn looking_changes_no_byte() {
         let told = format!("{}{}", refused.stdout, refused.stderr);
         assert!(told.contains("--read-only"), "{request:?}: {told}");
     }
+    assert!(!unused.exists(), "a backup that is refused leaves nothing behind");
     assert_eq!(server.terminate().code, 0);
     assert!(files(&data) == before, "a byte, a time or a name was changed");
 

@@ -28,6 +28,8 @@ type Messages = MessageServiceClient<Channel>;
 
 /// Significant digits of a latency.
 const DIGITS: u8 = 3;
+/// How long a load is made before it counts.
+const WARM_UP: Duration = Duration::from_millis(500);
 /// Callers that fill a queue.
 const FILLERS: usize = 8;
 /// Bytes that an answer may have.
@@ -65,8 +67,16 @@ pub fn rate(count: u64, took: Duration) -> f64 {
 }
 
 /// Makes the load of a plan over these connections. If a queue runs empty, receivers end before
-/// the time is over.
+/// the time is over. What sends has sent for a moment before, which does not count: connections are
+/// made then, and the programs on both sides are in the processors' caches.
 pub async fn drive(plan: &Plan, channels: &[Channel]) -> Result<Figures, Status> {
+    if !plan.shape.needs_backlog() {
+        make(&Plan { time: plan.time.min(WARM_UP), ..plan.clone() }, channels).await?;
+    }
+    make(plan, channels).await
+}
+
+async fn make(plan: &Plan, channels: &[Channel]) -> Result<Figures, Status> {
     let (plan, watch) = (Arc::new(plan.clone()), Arc::new(Stopwatch::start()));
     let mut callers = JoinSet::new();
     for (number, channel) in channels.iter().cycle().take(plan.callers).enumerate() {
@@ -116,14 +126,17 @@ fn client(channel: Channel) -> Messages {
     MessageServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
 }
 
-fn histogram() -> Histogram<u64> {
+pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new(DIGITS).expect("so many digits can be kept")
 }
 
+pub(super) fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Counts a latency, which the histogram grows for.
-fn record(latency_us: &mut Histogram<u64>, took: Duration) {
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    latency_us.record(micros).expect("a histogram that grows takes any number");
+pub(super) fn record(latency_us: &mut Histogram<u64>, took: Duration) {
+    latency_us.record(micros(took)).expect("a histogram that grows takes any number");
 }
 
 impl Caller {
