@@ -45,10 +45,10 @@ pub fn measure(directory: &Path, size: usize, time: Duration) -> io::Result<Disk
         let blocks = (FILE_BYTES / bytes) as u64;
         while watch.elapsed() < time / 2 {
             let offset = took_us.len() % blocks * bytes as u64;
-            let began = watch.elapsed();
+            let call = Stopwatch::start();
             write_all_at(&*file, offset, &mut [IoSlice::new(&block)])?;
             file.sync_data()?;
-            record(&mut took_us, watch.elapsed() - began);
+            record(&mut took_us, call.elapsed());
         }
         let p99 = Duration::from_micros(took_us.value_at_quantile(0.99));
         Ok((rate(took_us.len(), watch.elapsed()), p99))
