@@ -108,9 +108,9 @@ impl Report {
         if let (Some(null), Some(ratio)) = (self.null_per_s, self.ratio) {
             out.line(&format!("  {ratio:.2} of the {null:.0} messages/s that do nothing"))?;
         }
-        if let (Some(syncs), Some(bytes)) = (self.fdatasyncs_per_s, self.sequential_bytes_per_s) {
+        let disk = (self.fdatasyncs_per_s, self.fdatasync_p99_us, self.sequential_bytes_per_s);
+        if let (Some(syncs), Some(p99_us), Some(bytes)) = disk {
             let (sequential, share) = (bytes / MEGA, self.bytes_per_s / bytes);
-            let p99_us = self.fdatasync_p99_us.unwrap_or_default();
             out.line(&format!("  the disk: {syncs:.0} fdatasyncs/s, p99 {p99_us} us"))?;
             out.line(&format!("  {share:.2} of its {sequential:.0} MB/s in sequence"))?;
         }

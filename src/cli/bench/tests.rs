@@ -1,6 +1,7 @@
 //! What the bench takes and refuses, and a small run of each shape.
 
 use expect_test::{Expect, expect};
+use tempfile::TempDir;
 
 use super::*;
 use crate::cli::{Cli, Command, fake::Shared, tests::lines::parse};
@@ -116,15 +117,21 @@ async fn each_shape_can_be_measured() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_go_round_queues_that_are_gone_afterwards() {
+/// A broker of the bench's own with the queues of the plan that the line makes.
+async fn served(line: &str) -> (TempDir, OwnBroker, Client, Plan, Vec<Channel>) {
     let directory = tempfile::tempdir().expect("a directory");
     let own = OwnBroker::start(&directory.path().join("data")).expect("it starts");
     let client = Client::connect(own.url()).await.expect("it serves");
-    let (args, _) = args("bench --shape receive --callers 2 --queues 5 --batch 3 --seconds 60");
-    let plan = args.plan().expect("it is within its limits");
+    let plan = args(line).0.plan().expect("it is within its limits");
     queues::create(&plan, &client).await.expect("they are new");
     let channels = channels(&plan, own.url(), None).await.expect("it serves");
+    (directory, own, client, plan, channels)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_go_round_queues_that_are_gone_afterwards() {
+    let line = "bench --shape receive --callers 2 --queues 5 --batch 3 --seconds 60";
+    let (_directory, own, client, plan, channels) = served(line).await;
     load::fill(&plan, &channels, 50).await.expect("every message is taken");
     for queue in client.list_queues("", None).await.expect("it answers").queues {
         assert_eq!(queue.counts.ready, 10, "each has its share");
@@ -143,6 +150,17 @@ async fn no_more_is_sent_than_the_rate_says() {
     assert_eq!(object["rate"], 200.0);
     let messages = object["messages"].as_u64().expect("it is a number");
     assert!((1..=10).contains(&messages), "{object}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_before_a_load_does_not_count() {
+    let line = "bench --callers 2 --seconds 0.05";
+    let (_directory, own, client, plan, channels) = served(line).await;
+    let figures = load::drive(&plan, &channels).await.expect("it is measured");
+    let queues = client.list_queues("", None).await.expect("it answers").queues;
+    let ready = queues[0].counts.ready;
+    assert!((1..ready).contains(&figures.messages), "{} of {ready}", figures.messages);
+    own.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
