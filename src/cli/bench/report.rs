@@ -39,6 +39,10 @@ pub(super) struct Report {
     max_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     null_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    null_p50_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    null_p99_us: Option<u64>,
     /// Of the messages a second to those of calls that do nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     ratio: Option<f64>,
@@ -61,7 +65,9 @@ impl Report {
     ) -> Self {
         let Figures { messages, took, latency_us } = figures;
         let messages_per_s = rate(messages, took);
-        let null_per_s = null.map(|null| rate(null.messages, null.took));
+        let null_per_s = null.as_ref().map(|null| rate(null.messages, null.took));
+        let null_us = null.map(|null| null.latency_us);
+        let null_at = |quantile| Some(null_us.as_ref()?.value_at_quantile(quantile));
         let at = |quantile| latency_us.value_at_quantile(quantile);
         Self {
             shape: plan.shape.to_string(),
@@ -81,6 +87,8 @@ impl Report {
             p999_us: at(0.999),
             max_us: latency_us.max(),
             null_per_s,
+            null_p50_us: null_at(0.5),
+            null_p99_us: null_at(0.99),
             ratio: null_per_s.map(|null| messages_per_s / null),
             fdatasyncs_per_s: disk.map(|disk| disk.fdatasyncs_per_s),
             fdatasync_p99_us: disk.map(|disk| micros(disk.fdatasync_p99)),
@@ -107,6 +115,9 @@ impl Report {
         out.line(&format!("  {:.0} messages/s, {megabytes:.1} MB/s", self.messages_per_s))?;
         if let (Some(null), Some(ratio)) = (self.null_per_s, self.ratio) {
             out.line(&format!("  {ratio:.2} of the {null:.0} messages/s that do nothing"))?;
+        }
+        if let (Some(p50_us), Some(p99_us)) = (self.null_p50_us, self.null_p99_us) {
+            out.line(&format!("  us of those: p50 {p50_us}, p99 {p99_us}"))?;
         }
         let disk = (self.fdatasyncs_per_s, self.fdatasync_p99_us, self.sequential_bytes_per_s);
         if let (Some(syncs), Some(p99_us), Some(bytes)) = disk {

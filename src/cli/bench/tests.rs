@@ -111,8 +111,11 @@ async fn each_shape_can_be_measured() {
             assert!(object[figure].as_f64().is_some_and(|it| it > 0.0), "{shape}: {object}");
         }
         let quantiles = ["p50_us", "p90_us", "p99_us", "p999_us", "max_us"];
-        let quantiles = quantiles.map(|name| object[name].as_u64().expect("it is a number"));
+        let null_quantiles = ["null_p50_us", "null_p99_us"];
+        let us = |name: &str| object[name].as_u64().expect("it is a number");
+        let (quantiles, null_quantiles) = (quantiles.map(us), null_quantiles.map(us));
         assert!(quantiles.is_sorted() && quantiles[0] > 0, "{shape}: {object}");
+        assert!(null_quantiles.is_sorted() && null_quantiles[0] > 0, "{shape}: {object}");
         assert!(object.get("fdatasyncs_per_s").is_none());
     }
 }
@@ -169,7 +172,9 @@ async fn the_disk_is_measured_where_the_broker_writes() {
     for figure in ["fdatasyncs_per_s", "fdatasync_p99_us", "sequential_bytes_per_s"] {
         assert!(object[figure].as_f64().is_some_and(|it| it > 0.0), "{object}");
     }
-    assert!(object.get("null_per_s").is_none());
+    for figure in ["null_per_s", "null_p50_us", "null_p99_us"] {
+        assert!(object.get(figure).is_none(), "{object}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
