@@ -8,8 +8,8 @@ use libmimalloc_sys::mi_option_t;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// `mi_option_purge_delay` of mimalloc 3, `MIMALLOC_PURGE_DELAY` in the environment: how long memory
-/// that is free stays with the program before the system has it back, in milliseconds.
+/// `mi_option_purge_delay` of mimalloc 3, `MIMALLOC_PURGE_DELAY` in the environment: how long free
+/// memory stays with the program before the system has it back, in milliseconds.
 const PURGE_DELAY: mi_option_t = 15;
 /// Ten minutes (`docs/decisions/0030-memory-is-kept.md`).
 const KEPT_MS: i64 = 600_000;
