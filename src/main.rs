@@ -1,6 +1,6 @@
 //! The `ledgerq` program.
 
-use std::process::ExitCode;
+use std::{ffi::c_long, process::ExitCode};
 
 use libmimalloc_sys::mi_option_t;
 
@@ -12,7 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// memory stays with the program before the system has it back, in milliseconds.
 const PURGE_DELAY: mi_option_t = 15;
 /// Ten minutes (`docs/decisions/0030-memory-is-kept.md`).
-const KEPT_MS: i64 = 600_000;
+const KEPT_MS: c_long = 600_000;
 
 fn main() -> ExitCode {
     keep_memory();
@@ -37,9 +37,9 @@ mod tests {
     #[expect(unsafe_code, reason = "the allocator's settings have no other interface")]
     fn what_is_set_is_how_long_memory_is_kept() {
         // SAFETY: it reads a number from a table of the allocator.
-        let is = || unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
-        assert_eq!(is(), 1_000);
+        let kept_ms = || unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
+        assert_eq!(kept_ms(), 1_000);
         keep_memory();
-        assert_eq!(is(), KEPT_MS);
+        assert_eq!(kept_ms(), KEPT_MS);
     }
 }

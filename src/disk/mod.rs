@@ -4,7 +4,7 @@
 //! is durable apart from what is only cached, crashes with any subset of the difference, and fails
 //! when told. [`ReadOnly`] lets neither be changed, [`Limited`] lets neither grow beyond a bound.
 //! Nothing here knows what a segment is. [`cut_power`] is for drills alone; it and the mapping of
-//! files are the crate's only unsafe code.
+//! files are the library's only unsafe code.
 //!
 //! Paths are relative to the data directory, with `/` between parts, and are made by this crate
 //! alone: never from a user's string.

@@ -8,8 +8,8 @@
 # breaks a property lies in target/fuzz/findings. Ends with 1 and the command that repeats it.
 #
 # The flags are those of `cargo fuzz --sanitizer none`, which needs no other toolchain than a stable
-# one: the coverage of every branch and comparison, and no sanitizer, since the only unsafe code is
-# a memory map that no target reaches.
+# one: the coverage of every branch and comparison, and no sanitizer, since no target reaches
+# unsafe code.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 seconds=${1:-8}

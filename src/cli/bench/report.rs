@@ -65,8 +65,8 @@ impl Report {
     ) -> Self {
         let Figures { messages, took, latency_us } = figures;
         let messages_per_s = rate(messages, took);
-        let null_per_s = null.as_ref().map(|null| rate(null.messages, null.took));
-        let null_us = null.map(|null| null.latency_us);
+        let (null_per_s, null_us) =
+            null.map(|null| (rate(null.messages, null.took), null.latency_us)).unzip();
         let null_at = |quantile| Some(null_us.as_ref()?.value_at_quantile(quantile));
         let at = |quantile| latency_us.value_at_quantile(quantile);
         Self {
@@ -113,10 +113,9 @@ impl Report {
         }
         let megabytes = self.bytes_per_s / MEGA;
         out.line(&format!("  {:.0} messages/s, {megabytes:.1} MB/s", self.messages_per_s))?;
-        if let (Some(null), Some(ratio)) = (self.null_per_s, self.ratio) {
+        let null = (self.null_per_s, self.null_p50_us, self.null_p99_us, self.ratio);
+        if let (Some(null), Some(p50_us), Some(p99_us), Some(ratio)) = null {
             out.line(&format!("  {ratio:.2} of the {null:.0} messages/s that do nothing"))?;
-        }
-        if let (Some(p50_us), Some(p99_us)) = (self.null_p50_us, self.null_p99_us) {
             out.line(&format!("  us of those: p50 {p50_us}, p99 {p99_us}"))?;
         }
         let disk = (self.fdatasyncs_per_s, self.fdatasync_p99_us, self.sequential_bytes_per_s);
