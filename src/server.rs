@@ -118,6 +118,7 @@ pub fn builder() -> Server {
 }
 
 mod accept;
+mod alarm;
 pub mod sqs;
 
 #[cfg(test)]

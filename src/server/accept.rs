@@ -23,8 +23,12 @@ use tokio::{
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use crate::api::sqs::Attention;
+
 /// How long to wait after a connection could not be accepted, as when files run out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// Bytes in some pieces that are copied together: to send several costs more than so short a copy.
+const GATHERED_MAX: usize = 1024;
 
 /// A listener and the connections that it may have.
 pub(super) struct Door {
@@ -35,7 +39,7 @@ pub(super) struct Door {
 /// A connection and its place among those that there may be.
 pub(super) struct Placed {
     stream: TcpStream,
-    is_attentive: bool,
+    attention: Option<Attention>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -55,7 +59,7 @@ impl Door {
                 Ok((stream, _)) => {
                     // An answer is one piece: nothing is gained by holding it back.
                     let _ = stream.set_nodelay(true);
-                    return Placed { stream, is_attentive: false, _place: place };
+                    return Placed { stream, attention: None, _place: place };
                 }
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
@@ -81,15 +85,26 @@ impl Door {
     }
 }
 
+/// The pieces behind one another, if all of them are there and fit.
+fn gather<'a>(pieces: &[IoSlice<'_>], into: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut length = 0;
+    for piece in pieces {
+        into.get_mut(length..length + piece.len())?.copy_from_slice(piece);
+        length += piece.len();
+    }
+    Some(&into[..length])
+}
+
 fn is_the_clients(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
 impl Placed {
-    /// The same, and whoever reads is told at once that the client has closed it, and not only when
-    /// the runtime hears of that: what was read before an answer is taken says who has its leases.
-    pub(super) fn attentive(self) -> Self {
-        Self { is_attentive: true, ..self }
+    /// The same, and while `attention` is due, whoever reads is told at once that the client has
+    /// closed it, and not only when the runtime hears of that: what was read before an answer is
+    /// taken says who has its leases.
+    pub(super) fn attentive(self, attention: Attention) -> Self {
+        Self { attention: Some(attention), ..self }
     }
 
     /// Whether everything was read that the client will ever send.
@@ -120,7 +135,8 @@ impl AsyncRead for Placed {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let is_over = read.is_pending() && self.is_attentive && self.is_at_end();
+        let is_due = self.attention.as_ref().is_some_and(Attention::is_due);
+        let is_over = read.is_pending() && is_due && self.is_at_end();
         // Nothing was read into the buffer: that is the end.
         if is_over { Poll::Ready(Ok(())) } else { read }
     }
@@ -140,7 +156,11 @@ impl AsyncWrite for Placed {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+        let mut gathered = [0; GATHERED_MAX];
+        match gather(pieces, &mut gathered) {
+            Some(bytes) => Pin::new(&mut self.stream).poll_write(context, bytes),
+            None => Pin::new(&mut self.stream).poll_write_vectored(context, pieces),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -153,5 +173,23 @@ impl AsyncWrite for Placed {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_pieces_are_sent_as_one_and_long_ones_as_they_are() {
+        let mut into = [0; 8];
+        let mut gathered = |pieces: &[&[u8]]| {
+            let pieces: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+            gather(&pieces, &mut into).map(<[u8]>::to_vec)
+        };
+        assert_eq!(gathered(&[]).as_deref(), Some(&b""[..]));
+        assert_eq!(gathered(&[b"abc", b"", b"defgh"]).as_deref(), Some(&b"abcdefgh"[..]));
+        assert_eq!(gathered(&[b"abc", b"defghi"]), None);
+        assert_eq!(gathered(&[b"123456789"]), None);
     }
 }

@@ -4,13 +4,12 @@
 //! A client that says nothing, or nothing more, is let go after a time, and the connections at once
 //! have a limit: who comes beyond it waits in the system's queue until one ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use hyper::server::conn::http1;
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
+    rt::TokioIo,
+    server::graceful::{GracefulShutdown, Watcher},
 };
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::{
@@ -25,8 +24,11 @@ use tokio_rustls::{
     },
 };
 
-use super::{Drained, accept::Door};
-use crate::api::{self, Gate, sqs};
+use super::{Drained, accept::Door, alarm::Alarm};
+use crate::api::{
+    Gate,
+    sqs::{self, Attention, Endpoint},
+};
 
 /// How the endpoint is served.
 #[derive(Clone)]
@@ -95,7 +97,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Drained {
     let Settings { endpoint, tls, times, connections_max, drain_max } = settings;
-    let router = api::sqs::routes(&gate, endpoint);
+    let endpoint = Arc::new(Endpoint::new(&gate, endpoint));
     let acceptor = tls.map(TlsAcceptor::from);
     let graceful = GracefulShutdown::new();
     let door = Door::new(listener, connections_max);
@@ -107,16 +109,18 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         let _ = set_tcp_user_timeout(stream.stream(), silence_ms_max);
-        let stream = stream.attentive();
-        let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
+        let attention = Attention::default();
+        let stream = stream.attentive(attention.clone());
+        let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
+        let client = Arc::new(Client { endpoint: endpoint.clone(), attention });
         tokio::spawn(async move {
             match acceptor {
-                None => connection(stream, router, times, watcher).await,
+                None => connection(stream, client, times, watcher).await,
                 Some(acceptor) => {
                     let agreed =
                         tokio::time::timeout(times.handshake_max, acceptor.accept(stream)).await;
                     if let Ok(Ok(stream)) = agreed {
-                        connection(stream, router, times, watcher).await;
+                        connection(stream, client, times, watcher).await;
                     }
                 }
             }
@@ -127,19 +131,31 @@ pub async fn serve(
     drained.map_or(Drained::TimedOut, |()| Drained::Complete)
 }
 
+/// Whoever is at the other end of a connection.
+struct Client {
+    endpoint: Arc<Endpoint>,
+    attention: Attention,
+}
+
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: axum::Router,
+    client: Arc<Client>,
     times: Times,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
 ) {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(Alarm::new())
         .header_read_timeout(times.head_max)
         .max_headers(sqs::HEADERS_MAX)
         .max_buf_size(sqs::HEAD_BYTES_MAX);
-    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        let client = client.clone();
+        async move {
+            let Client { endpoint, attention } = &*client;
+            Ok::<_, Infallible>(endpoint.answer(attention, request).await)
+        }
+    });
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(serving).await {
         tracing::debug!(%error, "a connection ended early");

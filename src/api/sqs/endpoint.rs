@@ -2,25 +2,23 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::State};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http_body::Body;
 
 use super::{
     actions::Action,
+    attention::Attention,
     error::{Fault, Kind},
     intake::{Intake, Taken},
     outgoing::Outgoing,
     query,
     request::{Answer, Answered, Call, Parameters, Protocol},
-    sigv4::{self, KeyPair, Keys},
-    urls::{self, Place},
+    sigv4::{KeyPair, Keys},
     xml,
 };
 use crate::{
@@ -53,10 +51,9 @@ const TARGET_PREFIX: &str = "AmazonSQS.";
 const JSON_TYPE: &str = "application/x-amz-json-1.0";
 const XML_TYPE: &str = "text/xml;charset=utf-8";
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
-/// The region of a client that names none.
-const REGION_DEFAULT: &str = "us-east-1";
 
-struct Endpoint {
+/// What answers the requests that a gate lets through, whatever their paths.
+pub struct Endpoint {
     gate: Gate,
     settings: Settings,
     keys: Keys,
@@ -64,35 +61,44 @@ struct Endpoint {
     ids: RequestIds,
 }
 
-/// Answers requests that `gate` lets through, at every path.
-pub fn routes(gate: &Gate, settings: Settings) -> Router {
-    let endpoint = Endpoint {
-        gate: gate.clone(),
-        keys: Keys::new(settings.keys.clone()),
-        intake: Intake::new(settings.incoming_bytes_max, settings.body_time_max),
-        ids: RequestIds::new(),
-        settings,
-    };
-    Router::new().fallback(serve).with_state(Arc::new(endpoint))
-}
-
-async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request<Body>) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let protocol = protocol(&head.headers);
-    let id = endpoint.ids.next();
-    match endpoint.answer(protocol, &head, body).await {
-        Ok((action, answer)) => answered(protocol, action, answer, &id),
-        Err(fault) => refused(protocol, &fault, &id),
-    }
-}
-
 impl Endpoint {
-    async fn answer(
+    /// An endpoint before this gate.
+    pub fn new(gate: &Gate, settings: Settings) -> Self {
+        Self {
+            gate: gate.clone(),
+            keys: Keys::new(settings.keys.clone()),
+            intake: Intake::new(settings.incoming_bytes_max, settings.body_time_max),
+            ids: RequestIds::new(),
+            settings,
+        }
+    }
+
+    /// Answers a request that came on the connection of `attention`.
+    pub async fn answer<B>(&self, attention: &Attention, request: Request<B>) -> Response<Outgoing>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::fmt::Display,
+    {
+        let (head, body) = request.into_parts();
+        let protocol = protocol(&head.headers);
+        let id = self.ids.next();
+        match self.act(attention, protocol, &head, body).await {
+            Ok((action, answer)) => answered(protocol, action, answer, &id),
+            Err(fault) => refused(protocol, &fault, &id),
+        }
+    }
+
+    async fn act<B>(
         &self,
+        attention: &Attention,
         protocol: Protocol,
         head: &Parts,
-        body: Body,
-    ) -> Result<(Action, Answer), Fault> {
+        body: B,
+    ) -> Result<(Action, Answer), Fault>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::fmt::Display,
+    {
         if head.method != Method::POST && head.method != Method::GET {
             let message = format!("The method {} is not allowed, only GET and POST.", head.method);
             return Err(Fault::new(Kind::MalformedQuery, message));
@@ -103,13 +109,8 @@ impl Endpoint {
             Protocol::Json => json(&head.headers, &taken)?,
             Protocol::Query => form(head, &taken)?,
         };
-        let call = Call {
-            broker: self.gate.broker()?,
-            protocol,
-            place: self.place(head),
-            path_queue: urls::queue_of_path(head.uri.path()).map(str::to_owned),
-            sender,
-        };
+        let (broker, settings) = (self.gate.broker()?, &self.settings);
+        let call = Call { broker, protocol, settings, head, attention, sender };
         // A receive may wait for long, and needs none of it.
         drop(taken);
         let answer = action.answer(&call, parameters).await?;
@@ -117,21 +118,12 @@ impl Endpoint {
     }
 
     /// Who signed the request, if anybody has to.
-    fn verify(&self, head: &Parts, taken: &Taken) -> Result<Option<String>, Fault> {
+    fn verify(&self, head: &Parts, taken: &Taken<'_>) -> Result<Option<String>, Fault> {
         if self.keys.is_empty() {
             return Ok(None);
         }
         let now = SystemClock.wall();
         self.keys.verify(head, &taken.bytes, now).map(Some)
-    }
-
-    fn place(&self, head: &Parts) -> Place {
-        let Settings { is_tls, host, account, .. } = &self.settings;
-        Place {
-            base: urls::base(&head.headers, &head.uri, *is_tls, host),
-            region: sigv4::region(head).unwrap_or_else(|| REGION_DEFAULT.to_owned()),
-            account: account.clone(),
-        }
     }
 }
 
@@ -147,7 +139,7 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::CONTENT_TYPE).and_then(|given| given.to_str().ok())
 }
 
-fn json(headers: &HeaderMap, taken: &Taken) -> Result<(Action, Parameters), Fault> {
+fn json(headers: &HeaderMap, taken: &Taken<'_>) -> Result<(Action, Parameters), Fault> {
     let target = headers.get(TARGET).ok_or_else(|| {
         Fault::new(Kind::MissingAction, "The request has no header X-Amz-Target.")
     })?;
@@ -169,7 +161,7 @@ fn json(headers: &HeaderMap, taken: &Taken) -> Result<(Action, Parameters), Faul
     Ok((Action::parse(action)?, Parameters::Json(taken.bytes.clone())))
 }
 
-fn form(head: &Parts, taken: &Taken) -> Result<(Action, Parameters), Fault> {
+fn form(head: &Parts, taken: &Taken<'_>) -> Result<(Action, Parameters), Fault> {
     let mut parameters = query::Parameters::new();
     query::read(head.uri.query().unwrap_or_default().as_bytes(), &mut parameters)?;
     let given = content_type(&head.headers).unwrap_or(FORM_TYPE);
@@ -184,7 +176,7 @@ fn form(head: &Parts, taken: &Taken) -> Result<(Action, Parameters), Fault> {
     Ok((Action::parse(action)?, Parameters::Query(query::tree(&parameters)?)))
 }
 
-fn answered(protocol: Protocol, action: Action, answer: Answer, id: &str) -> Response<Body> {
+fn answered(protocol: Protocol, action: Action, answer: Answer, id: &str) -> Response<Outgoing> {
     let bytes = match answer.result {
         Answered::Json(bytes) => bytes,
         Answered::Tree(tree) => xml::answer(action.name(), Some(&tree), id),
@@ -193,10 +185,10 @@ fn answered(protocol: Protocol, action: Action, answer: Answer, id: &str) -> Res
             Protocol::Query => xml::answer(action.name(), None, id),
         },
     };
-    respond(protocol, StatusCode::OK, Outgoing::new(bytes, answer.delivery), id)
+    respond(protocol, StatusCode::OK, Outgoing::new(bytes, answer.handover), id)
 }
 
-fn refused(protocol: Protocol, fault: &Fault, id: &str) -> Response<Body> {
+fn refused(protocol: Protocol, fault: &Fault, id: &str) -> Response<Outgoing> {
     let bytes = match protocol {
         Protocol::Json => {
             let said = serde_json::json!({
@@ -220,8 +212,8 @@ fn refused(protocol: Protocol, fault: &Fault, id: &str) -> Response<Body> {
 const QUERY_ERROR: http::HeaderName = http::HeaderName::from_static("x-amzn-query-error");
 const REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-amzn-requestid");
 
-fn respond(protocol: Protocol, status: StatusCode, body: Outgoing, id: &str) -> Response<Body> {
-    let mut response = Response::new(Body::new(body));
+fn respond(protocol: Protocol, status: StatusCode, body: Outgoing, id: &str) -> Response<Outgoing> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let content_type = match protocol {
         Protocol::Json => JSON_TYPE,
@@ -235,19 +227,24 @@ fn respond(protocol: Protocol, status: StatusCode, body: Outgoing, id: &str) -> 
 
 /// Ids of requests, different from one another and from those of another start.
 struct RequestIds {
-    seed: RandomState,
+    first: u128,
     count: AtomicU64,
 }
 
+/// The golden ratio's fraction in 128 bits, which is odd: its multiples are all different, and no
+/// two in a row look alike.
+const STRIDE: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
 impl RequestIds {
     fn new() -> Self {
-        Self { seed: RandomState::new(), count: AtomicU64::new(0) }
+        let seed = RandomState::new();
+        let (high, low) = (seed.hash_one(0), seed.hash_one(1));
+        Self { first: u128::from(high) << 64 | u128::from(low), count: AtomicU64::new(0) }
     }
 
     /// In the form of a UUID.
     fn next(&self) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let (high, low) = (self.seed.hash_one((count, 0)), self.seed.hash_one((count, 1)));
-        uuid_text(u128::from(high) << 64 | u128::from(low))
+        let count = u128::from(self.count.fetch_add(1, Ordering::Relaxed));
+        uuid_text(self.first.wrapping_add(count.wrapping_mul(STRIDE)))
     }
 }

@@ -11,12 +11,19 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::attention::Attended;
 use crate::broker::{Delivery, Room};
 
 /// A body of one piece.
-pub(super) struct Outgoing {
+pub struct Outgoing {
     bytes: Bytes,
-    delivery: Option<Delivery>,
+    handover: Option<Handover>,
+}
+
+/// Leases on their way to a client, which is looked out for until they are claimed.
+pub(super) struct Handover {
+    delivery: Delivery,
+    _attended: Attended,
 }
 
 /// Bytes that the transport has, and the room that they take.
@@ -31,9 +38,15 @@ impl AsRef<[u8]> for Sending {
     }
 }
 
+impl Handover {
+    pub(super) fn new(delivery: Delivery, attended: Attended) -> Self {
+        Self { delivery, _attended: attended }
+    }
+}
+
 impl Outgoing {
-    pub(super) fn new(bytes: Vec<u8>, delivery: Option<Delivery>) -> Self {
-        Self { bytes: bytes.into(), delivery }
+    pub(super) fn new(bytes: Vec<u8>, handover: Option<Handover>) -> Self {
+        Self { bytes: bytes.into(), handover }
     }
 }
 
@@ -46,8 +59,8 @@ impl Body for Outgoing {
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let mut bytes = std::mem::take(&mut self.bytes);
-        if let Some(delivery) = self.delivery.take() {
-            bytes = Bytes::from_owner(Sending { bytes, _room: delivery.claim() });
+        if let Some(handover) = self.handover.take() {
+            bytes = Bytes::from_owner(Sending { bytes, _room: handover.delivery.claim() });
         }
         Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
     }

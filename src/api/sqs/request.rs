@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
+    Settings,
+    attention::Attention,
     error::{Fault, Kind},
+    outgoing::Handover,
+    sigv4,
     urls::{self, Place},
 };
-use crate::{
-    broker::{Delivery, Handle},
-    types::QueueName,
-};
+use crate::{broker::Handle, types::QueueName};
 
 /// How a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +33,16 @@ pub(super) enum Parameters {
     Query(Value),
 }
 
+/// The region of a client that names none.
+const REGION_DEFAULT: &str = "us-east-1";
+
 /// What a request is asked of, by whom, and under which address.
-pub(super) struct Call {
+pub(super) struct Call<'a> {
     pub(super) broker: Arc<Handle>,
     pub(super) protocol: Protocol,
-    pub(super) place: Place,
-    /// The name in the path, if it is a queue's.
-    pub(super) path_queue: Option<String>,
+    pub(super) settings: &'a Settings,
+    pub(super) head: &'a Parts,
+    pub(super) attention: &'a Attention,
     /// The access key whose signature was verified.
     pub(super) sender: Option<String>,
 }
@@ -46,7 +51,7 @@ pub(super) struct Call {
 pub(super) struct Answer {
     pub(super) result: Answered,
     /// Leases in the answer, which stay once it is handed to the transport.
-    pub(super) delivery: Option<Delivery>,
+    pub(super) handover: Option<Handover>,
 }
 
 /// The result, as far as it is made for its protocol.
@@ -74,14 +79,22 @@ impl Parameters {
     }
 }
 
-impl Call {
+impl Call<'_> {
+    /// What the client calls this endpoint.
+    pub(super) fn place(&self) -> Place {
+        let Settings { is_tls, host, account, .. } = self.settings;
+        Place {
+            base: urls::base(&self.head.headers, &self.head.uri, *is_tls, host),
+            region: sigv4::region(self.head).unwrap_or_else(|| REGION_DEFAULT.to_owned()),
+            account: account.clone(),
+        }
+    }
+
     /// The queue of the request: by its URL, or else by the path.
     pub(super) fn queue(&self, url: Option<&str>) -> Result<QueueName, Fault> {
-        match (url.filter(|url| !url.is_empty()), &self.path_queue) {
-            (Some(url), _) => urls::queue_of_url(url),
-            (None, Some(name)) => urls::queue_of_url(name),
-            (None, None) => Err(Fault::missing("QueueUrl")),
-        }
+        let given = url.filter(|url| !url.is_empty());
+        let named = given.or_else(|| urls::queue_of_path(self.head.uri.path()));
+        urls::queue_of_url(named.ok_or_else(|| Fault::missing("QueueUrl"))?)
     }
 
     /// An answer with this result.
@@ -91,13 +104,13 @@ impl Call {
             Protocol::Json => Answered::Json(serde_json::to_vec(result).expect(sound)),
             Protocol::Query => Answered::Tree(serde_json::to_value(result).expect(sound)),
         };
-        Answer { result, delivery: None }
+        Answer { result, handover: None }
     }
 }
 
 impl Answer {
     /// That it is done, and nothing else.
     pub(super) fn nothing() -> Self {
-        Self { result: Answered::Nothing, delivery: None }
+        Self { result: Answered::Nothing, handover: None }
     }
 }

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use ledgerq::{
     api::{
         Gate,
-        sqs::{self, Settings},
+        sqs::{self, Attention, Endpoint, Settings},
     },
     broker::{
         Handle, Receipts,
@@ -15,7 +15,6 @@ use ledgerq::{
     },
     types::Lineage,
 };
-use tower_service::Service;
 
 /// The actions, which the first byte chooses from.
 const ACTIONS: [&str; 24] = [
@@ -90,10 +89,10 @@ fn answer(request: Request<Full<Bytes>>) -> Bytes {
         is_tls: false,
         host: "localhost".into(),
     };
-    let mut routes = sqs::routes(&gate, settings);
+    let endpoint = Endpoint::new(&gate, settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime can be had").block_on(async {
-        let response = routes.call(request).await.expect("there is always an answer");
+        let response = endpoint.answer(&Attention::default(), request).await;
         let status = response.status().as_u16();
         assert!([200, 400, 403, 404, 413, 503].contains(&status), "{status}");
         response.into_body().collect().await.expect("it is there").to_bytes()

@@ -32,15 +32,15 @@ struct Told {
     attributes: BTreeMap<String, String>,
 }
 
-pub(super) async fn get(call: &Call, given: Get) -> Result<Answer, Fault> {
+pub(super) async fn get(call: &Call<'_>, given: Get) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let view = call.broker.get_queue(queue).await.map_err(fault)?;
     let wanted = given.attribute_names.unwrap_or_default();
-    let attributes = told::attributes(&call.place, &view, &wanted)?;
+    let attributes = told::attributes(&call.place(), &view, &wanted)?;
     Ok(call.done(&Told { attributes }))
 }
 
-pub(super) async fn set(call: &Call, given: Set) -> Result<Answer, Fault> {
+pub(super) async fn set(call: &Call<'_>, given: Set) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let attributes = given.attributes.ok_or_else(|| Fault::missing("Attributes"))?;
     // A queue that is not there is told before what is wrong with its attributes.

@@ -36,7 +36,7 @@ pub(super) struct Entry {
     receipt_handle: Option<String>,
 }
 
-pub(super) async fn one(call: &Call, given: One) -> Result<Answer, Fault> {
+pub(super) async fn one(call: &Call<'_>, given: One) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let handle = handle(given.receipt_handle)?;
     // A queue that is not there is told before a handle that is none.
@@ -54,7 +54,7 @@ pub(super) async fn one(call: &Call, given: One) -> Result<Answer, Fault> {
     Ok(Answer::nothing())
 }
 
-pub(super) async fn batch(call: &Call, given: Batch) -> Result<Answer, Fault> {
+pub(super) async fn batch(call: &Call<'_>, given: Batch) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let entries = batch::entries(given.entries, ENTRY, |entry| entry.id.as_deref())?;
     let parsed = entries.into_iter().map(|entry| {

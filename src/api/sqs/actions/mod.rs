@@ -14,6 +14,8 @@ mod tags;
 mod told;
 mod visibility;
 
+use futures_util::future::BoxFuture;
+
 use super::{
     error::{Fault, Kind, quoted},
     request::{Answer, Call, Parameters},
@@ -92,31 +94,33 @@ impl Action {
     }
 
     /// Does it.
-    pub(super) async fn answer(self, call: &Call, given: Parameters) -> Result<Answer, Fault> {
-        match self {
-            Self::AddPermission => permissions::add(call, given.read()?).await,
-            Self::CancelMessageMoveTask => moves::cancel(call, given.read()?).await,
-            Self::ChangeMessageVisibility => visibility::change(call, given.read()?).await,
-            Self::ChangeMessageVisibilityBatch => visibility::batch(call, given.read()?).await,
-            Self::CreateQueue => queues::create(call, given.read()?).await,
-            Self::DeleteMessage => delete::one(call, given.read()?).await,
-            Self::DeleteMessageBatch => delete::batch(call, given.read()?).await,
-            Self::DeleteQueue => queues::delete(call, given.read()?).await,
-            Self::GetQueueAttributes => attributes::get(call, given.read()?).await,
-            Self::GetQueueUrl => queues::url(call, given.read()?).await,
-            Self::ListDeadLetterSourceQueues => queues::sources(call, given.read()?).await,
-            Self::ListMessageMoveTasks => moves::list(call, given.read()?).await,
-            Self::ListQueueTags => tags::list(call, given.read()?).await,
-            Self::ListQueues => queues::list(call, given.read()?).await,
-            Self::PurgeQueue => queues::purge(call, given.read()?).await,
-            Self::ReceiveMessage => receive::answer(call, given.read()?).await,
-            Self::RemovePermission => permissions::remove(call, given.read()?).await,
-            Self::SendMessage => send::one(call, given.read()?).await,
-            Self::SendMessageBatch => send::batch(call, given.read()?).await,
-            Self::SetQueueAttributes => attributes::set(call, given.read()?).await,
-            Self::StartMessageMoveTask => moves::start(call, given.read()?).await,
-            Self::TagQueue => tags::tag(call, given.read()?).await,
-            Self::UntagQueue => tags::untag(call, given.read()?).await,
-        }
+    pub(super) async fn answer(self, call: &Call<'_>, given: Parameters) -> Result<Answer, Fault> {
+        // Each apart, so that none carries what the largest of them keeps while it waits.
+        let answer: BoxFuture<'_, Result<Answer, Fault>> = match self {
+            Self::AddPermission => Box::pin(permissions::add(call, given.read()?)),
+            Self::CancelMessageMoveTask => Box::pin(moves::cancel(call, given.read()?)),
+            Self::ChangeMessageVisibility => Box::pin(visibility::change(call, given.read()?)),
+            Self::ChangeMessageVisibilityBatch => Box::pin(visibility::batch(call, given.read()?)),
+            Self::CreateQueue => Box::pin(queues::create(call, given.read()?)),
+            Self::DeleteMessage => Box::pin(delete::one(call, given.read()?)),
+            Self::DeleteMessageBatch => Box::pin(delete::batch(call, given.read()?)),
+            Self::DeleteQueue => Box::pin(queues::delete(call, given.read()?)),
+            Self::GetQueueAttributes => Box::pin(attributes::get(call, given.read()?)),
+            Self::GetQueueUrl => Box::pin(queues::url(call, given.read()?)),
+            Self::ListDeadLetterSourceQueues => Box::pin(queues::sources(call, given.read()?)),
+            Self::ListMessageMoveTasks => Box::pin(moves::list(call, given.read()?)),
+            Self::ListQueueTags => Box::pin(tags::list(call, given.read()?)),
+            Self::ListQueues => Box::pin(queues::list(call, given.read()?)),
+            Self::PurgeQueue => Box::pin(queues::purge(call, given.read()?)),
+            Self::ReceiveMessage => Box::pin(receive::answer(call, given.read()?)),
+            Self::RemovePermission => Box::pin(permissions::remove(call, given.read()?)),
+            Self::SendMessage => Box::pin(send::one(call, given.read()?)),
+            Self::SendMessageBatch => Box::pin(send::batch(call, given.read()?)),
+            Self::SetQueueAttributes => Box::pin(attributes::set(call, given.read()?)),
+            Self::StartMessageMoveTask => Box::pin(moves::start(call, given.read()?)),
+            Self::TagQueue => Box::pin(tags::tag(call, given.read()?)),
+            Self::UntagQueue => Box::pin(tags::untag(call, given.read()?)),
+        };
+        answer.await
     }
 }

@@ -86,7 +86,7 @@ struct Handle {
     source_arn: String,
 }
 
-pub(super) async fn start(call: &Call, given: Start) -> Result<Answer, Fault> {
+pub(super) async fn start(call: &Call<'_>, given: Start) -> Result<Answer, Fault> {
     let source = queue("SourceArn", given.source_arn)?;
     let target = given.destination_arn.filter(|arn| !arn.is_empty());
     let target = target.map(|arn| queue("DestinationArn", Some(arn))).transpose()?;
@@ -107,7 +107,7 @@ pub(super) async fn start(call: &Call, given: Start) -> Result<Answer, Fault> {
     Ok(call.done(&Started { task_handle: sealed(call, task, &source) }))
 }
 
-pub(super) async fn list(call: &Call, given: List) -> Result<Answer, Fault> {
+pub(super) async fn list(call: &Call<'_>, given: List) -> Result<Answer, Fault> {
     let source = queue("SourceArn", given.source_arn)?;
     let wanted = given.max_results.unwrap_or(1);
     let count_max = usize::try_from(wanted).ok();
@@ -121,7 +121,7 @@ pub(super) async fn list(call: &Call, given: List) -> Result<Answer, Fault> {
     Ok(call.done(&Listed { results: tasks.iter().map(|task| told(call, task)).collect() }))
 }
 
-pub(super) async fn cancel(call: &Call, given: Cancel) -> Result<Answer, Fault> {
+pub(super) async fn cancel(call: &Call<'_>, given: Cancel) -> Result<Answer, Fault> {
     let handle = given.task_handle.filter(|handle| !handle.is_empty());
     let handle = handle.ok_or_else(|| Fault::missing("TaskHandle"))?;
     let (task, source) = opened(&handle).ok_or_else(|| {
@@ -139,7 +139,7 @@ pub(super) async fn cancel(call: &Call, given: Cancel) -> Result<Answer, Fault> 
     Ok(call.done(&Cancelled { approximate_number_of_messages_moved }))
 }
 
-fn told(call: &Call, task: &MoveTaskView) -> Told {
+fn told(call: &Call<'_>, task: &MoveTaskView) -> Told {
     let status = match &task.outcome {
         None if task.cancelling => "CANCELLING",
         None => "RUNNING",
@@ -155,8 +155,8 @@ fn told(call: &Call, task: &MoveTaskView) -> Told {
     Told {
         task_handle: is_running.then(|| sealed(call, task.id, &task.spec.source)),
         status,
-        source_arn: call.place.arn(&task.spec.source),
-        destination_arn: task.spec.target.as_ref().map(|target| call.place.arn(target)),
+        source_arn: call.place().arn(&task.spec.source),
+        destination_arn: task.spec.target.as_ref().map(|target| call.place().arn(target)),
         max_number_of_messages_per_second: task.spec.rate_max,
         approximate_number_of_messages_moved: task.moved_count,
         approximate_number_of_messages_to_move: task.to_move_count,
@@ -186,7 +186,7 @@ fn rate(given: i64) -> Result<u32, Fault> {
 }
 
 /// Refuses a source that is not there.
-async fn there(call: &Call, source: &QueueName) -> Result<(), Fault> {
+async fn there(call: &Call<'_>, source: &QueueName) -> Result<(), Fault> {
     let found = call.broker.get_queue(source.clone()).await;
     found.map(drop).map_err(|rejection| refused(rejection, "SourceArn"))
 }
@@ -205,8 +205,8 @@ fn gone(parameter: &str) -> Fault {
     Fault::new(Kind::ResourceNotFound, message)
 }
 
-fn sealed(call: &Call, task: TaskId, source: &QueueName) -> String {
-    let handle = json!({"taskId": task.to_string(), "sourceArn": call.place.arn(source)});
+fn sealed(call: &Call<'_>, task: TaskId, source: &QueueName) -> String {
+    let handle = json!({"taskId": task.to_string(), "sourceArn": call.place().arn(source)});
     BASE64_STANDARD.encode(handle.to_string())
 }
 

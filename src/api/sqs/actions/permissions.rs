@@ -34,7 +34,7 @@ pub(super) struct Remove {
     label: Option<String>,
 }
 
-pub(super) async fn add(call: &Call, given: Add) -> Result<Answer, Fault> {
+pub(super) async fn add(call: &Call<'_>, given: Add) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let label = label(given.label)?;
     let accounts = needed("AWSAccountIds", given.account_ids)?;
@@ -46,7 +46,7 @@ pub(super) async fn add(call: &Call, given: Add) -> Result<Answer, Fault> {
         );
         return Err(Fault::new(Kind::OverLimit, message));
     }
-    let arn = call.place.arn(&queue);
+    let arn = call.place().arn(&queue);
     edit(call, queue, |policy| {
         let policy = policy.get_or_insert_with(|| {
             let mut policy = Map::new();
@@ -73,7 +73,7 @@ pub(super) async fn add(call: &Call, given: Add) -> Result<Answer, Fault> {
     .await
 }
 
-pub(super) async fn remove(call: &Call, given: Remove) -> Result<Answer, Fault> {
+pub(super) async fn remove(call: &Call<'_>, given: Remove) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let label = label(given.label)?;
     edit(call, queue, |policy| {
@@ -98,7 +98,7 @@ pub(super) async fn remove(call: &Call, given: Remove) -> Result<Answer, Fault> 
 /// Reads the queue's policy, changes it and stores it, or takes it away if nothing is left. If
 /// somebody else has changed it meanwhile, again: one of them always gets on.
 async fn edit(
-    call: &Call,
+    call: &Call<'_>,
     queue: QueueName,
     change: impl Fn(&mut Option<Map<String, Value>>) -> Result<(), Fault>,
 ) -> Result<Answer, Fault> {

@@ -72,7 +72,7 @@ struct Sources {
     next_token: Option<String>,
 }
 
-pub(super) async fn create(call: &Call, given: Create) -> Result<Answer, Fault> {
+pub(super) async fn create(call: &Call<'_>, given: Create) -> Result<Answer, Fault> {
     let name = given.queue_name.filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Fault::missing("QueueName"))?;
     let attributes = given.attributes.unwrap_or_default();
@@ -80,7 +80,7 @@ pub(super) async fn create(call: &Call, given: Create) -> Result<Answer, Fault> 
     let mut patch = settings::patch(&queue, &attributes)?;
     patch.tags = given.tags;
     match call.broker.create_queue(queue.clone(), patch.clone()).await {
-        Ok(view) => Ok(call.done(&Url { queue_url: call.place.url(&view.name) })),
+        Ok(view) => Ok(call.done(&Url { queue_url: call.place().url(&view.name) })),
         Err(Rejection::QueueAlreadyExists { setting: "stored setting", .. }) => {
             Err(already_exists(call, queue, &patch).await)
         }
@@ -89,7 +89,7 @@ pub(super) async fn create(call: &Call, given: Create) -> Result<Answer, Fault> 
 }
 
 /// Names the first attribute that the broker only stores and that differs.
-async fn already_exists(call: &Call, queue: QueueName, given: &SettingsPatch) -> Fault {
+async fn already_exists(call: &Call<'_>, queue: QueueName, given: &SettingsPatch) -> Fault {
     let view = match call.broker.get_queue(queue).await {
         Ok(view) => view,
         Err(rejection) => return fault(rejection),
@@ -102,27 +102,27 @@ async fn already_exists(call: &Call, queue: QueueName, given: &SettingsPatch) ->
     refusal::already_exists(name)
 }
 
-pub(super) async fn url(call: &Call, given: Find) -> Result<Answer, Fault> {
+pub(super) async fn url(call: &Call<'_>, given: Find) -> Result<Answer, Fault> {
     let name = given.queue_name.filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Fault::missing("QueueName"))?;
     let queue = QueueName::parse(&name).map_err(|_| urls::not_there())?;
     let view = call.broker.get_queue(queue).await.map_err(fault)?;
-    Ok(call.done(&Url { queue_url: call.place.url(&view.name) }))
+    Ok(call.done(&Url { queue_url: call.place().url(&view.name) }))
 }
 
-pub(super) async fn delete(call: &Call, given: Named) -> Result<Answer, Fault> {
+pub(super) async fn delete(call: &Call<'_>, given: Named) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     call.broker.delete_queue(queue).await.map_err(fault)?;
     Ok(Answer::nothing())
 }
 
-pub(super) async fn purge(call: &Call, given: Named) -> Result<Answer, Fault> {
+pub(super) async fn purge(call: &Call<'_>, given: Named) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     call.broker.purge_queue(queue).await.map_err(fault)?;
     Ok(Answer::nothing())
 }
 
-pub(super) async fn list(call: &Call, given: List) -> Result<Answer, Fault> {
+pub(super) async fn list(call: &Call<'_>, given: List) -> Result<Answer, Fault> {
     let (after, count_max) = page(&given)?;
     let prefix = given.queue_name_prefix.unwrap_or_default();
     if prefix.chars().count() > limits::QUEUE_NAME_CHARS_MAX {
@@ -135,7 +135,7 @@ pub(super) async fn list(call: &Call, given: List) -> Result<Answer, Fault> {
     Ok(call.done(&Listed { queue_urls: urls_of(call, &queues), next_token }))
 }
 
-pub(super) async fn sources(call: &Call, given: List) -> Result<Answer, Fault> {
+pub(super) async fn sources(call: &Call<'_>, given: List) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let (after, count_max) = page(&given)?;
     let listed = call.broker.list_dead_letter_sources(queue, after, count_max).await;
@@ -144,8 +144,9 @@ pub(super) async fn sources(call: &Call, given: List) -> Result<Answer, Fault> {
     Ok(call.done(&Sources { queue_urls: urls_of(call, &queues), next_token }))
 }
 
-fn urls_of(call: &Call, queues: &[QueueView]) -> Vec<String> {
-    queues.iter().map(|view| call.place.url(&view.name)).collect()
+fn urls_of(call: &Call<'_>, queues: &[QueueView]) -> Vec<String> {
+    let place = call.place();
+    queues.iter().map(|view| place.url(&view.name)).collect()
 }
 
 /// Where a page begins and how many it has.

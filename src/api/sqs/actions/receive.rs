@@ -21,6 +21,7 @@ use crate::{
         error::Fault,
         limits::{RECEIVE_MAX, WAIT_S_MAX},
         md5,
+        outgoing::Handover,
         refusal::fault,
         request::{Answer, Call, Protocol},
     },
@@ -100,7 +101,7 @@ struct Wanted {
     names: Vec<String>,
 }
 
-pub(super) async fn answer(call: &Call, given: Given) -> Result<Answer, Fault> {
+pub(super) async fn answer(call: &Call<'_>, given: Given) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let options = options(&queue, &given)?;
     let wait = wait(given.wait_time_seconds)?;
@@ -109,6 +110,7 @@ pub(super) async fn answer(call: &Call, given: Given) -> Result<Answer, Fault> {
         names: given.message_attribute_names.unwrap_or_default(),
     };
     let is_fifo = queue.is_fifo();
+    let attended = call.attention.begin().await;
     let mut delivery = call.broker.receive(queue, options, wait).await.map_err(fault)?;
     let received = std::mem::take(&mut delivery.messages);
     let mut messages = Vec::with_capacity(received.len());
@@ -129,7 +131,7 @@ pub(super) async fn answer(call: &Call, given: Given) -> Result<Answer, Fault> {
     }
     drop(reads);
     let answer = call.done(&All { messages });
-    Ok(Answer { delivery: Some(delivery), ..answer })
+    Ok(Answer { handover: Some(Handover::new(delivery, attended)), ..answer })
 }
 
 fn options(queue: &QueueName, given: &Given) -> Result<ReceiveOptions, Fault> {
@@ -186,7 +188,7 @@ impl Wanted {
 /// A message as the client is told it; an error, which the operator is told, if its bytes cannot be
 /// given.
 async fn read(
-    call: &Call,
+    call: &Call<'_>,
     received: Received,
     is_fifo: bool,
     wanted: &Wanted,
@@ -205,7 +207,7 @@ async fn read(
 }
 
 fn message(
-    call: &Call,
+    call: &Call<'_>,
     message_id: String,
     received: &Received,
     (mut envelope, body): (Envelope, Bytes),
@@ -232,7 +234,7 @@ fn message(
 }
 
 fn system_value(
-    call: &Call,
+    call: &Call<'_>,
     message_id: &str,
     received: &Received,
     envelope: &Envelope,
@@ -241,7 +243,9 @@ fn system_value(
 ) -> Option<String> {
     let leased = &received.leased;
     match name {
-        "SenderId" => Some(envelope.sender.clone().unwrap_or_else(|| call.place.account.clone())),
+        "SenderId" => {
+            Some(envelope.sender.clone().unwrap_or_else(|| call.settings.account.clone()))
+        }
         "SentTimestamp" => Some(leased.sent_at.as_millis().to_string()),
         "ApproximateReceiveCount" => Some(leased.receive_count.to_string()),
         "ApproximateFirstReceiveTimestamp" => {
@@ -256,7 +260,7 @@ fn system_value(
         "MessageGroupId" => envelope.group.as_ref().map(GroupId::to_string),
         TRACE_HEADER => envelope.trace_header.clone(),
         "DeadLetterQueueSourceArn" => {
-            leased.dead_letter_source_name.as_ref().map(|name| call.place.arn(name))
+            leased.dead_letter_source_name.as_ref().map(|name| call.place().arn(name))
         }
         _ => None,
     }

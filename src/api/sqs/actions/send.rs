@@ -50,7 +50,7 @@ struct Digests {
     md5_of_system_attributes: Option<String>,
 }
 
-pub(super) async fn one(call: &Call, given: Given) -> Result<Answer, Fault> {
+pub(super) async fn one(call: &Call<'_>, given: Given) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let is_fifo = queue.is_fifo();
     let (entry, digests) = ready(call, &queue, given)?;
@@ -60,7 +60,7 @@ pub(super) async fn one(call: &Call, given: Given) -> Result<Answer, Fault> {
     Ok(call.done(&told(call, None, is_fifo, sent, digests)))
 }
 
-pub(super) async fn batch(call: &Call, given: Batch) -> Result<Answer, Fault> {
+pub(super) async fn batch(call: &Call<'_>, given: Batch) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let is_fifo = queue.is_fifo();
     let entries = batch::entries(given.entries, ENTRY, |entry| entry.id.as_deref())?;
@@ -115,7 +115,7 @@ pub(super) async fn batch(call: &Call, given: Batch) -> Result<Answer, Fault> {
     Ok(call.done(&Results::new(outcomes)))
 }
 
-fn ready(call: &Call, queue: &QueueName, given: Given) -> Result<(SendEntry, Digests), Fault> {
+fn ready(call: &Call<'_>, queue: &QueueName, given: Given) -> Result<(SendEntry, Digests), Fault> {
     let delay_seconds = given.delay_seconds;
     let Ready { entry, md5_of_body, md5_of_attributes, md5_of_system_attributes } =
         given.parse(queue, call.sender.clone())?;
@@ -134,7 +134,7 @@ fn refused(rejection: Rejection, delay_seconds: Option<i64>) -> Fault {
     }
 }
 
-fn told(call: &Call, id: Option<String>, is_fifo: bool, sent: Sent, digests: Digests) -> Told {
+fn told(call: &Call<'_>, id: Option<String>, is_fifo: bool, sent: Sent, digests: Digests) -> Told {
     Told {
         id,
         message_id: call.broker.message_id(sent.seq).to_string(),

@@ -40,26 +40,26 @@ struct Listed {
     tags: BTreeMap<String, String>,
 }
 
-pub(super) async fn tag(call: &Call, given: Tag) -> Result<Answer, Fault> {
+pub(super) async fn tag(call: &Call<'_>, given: Tag) -> Result<Answer, Fault> {
     let added = given.tags.ok_or_else(|| Fault::missing("Tags"))?;
     let changed = added.into_iter().map(|(key, value)| (key, Some(value)));
     change(call, given.queue_url.as_deref(), changed.collect()).await
 }
 
-pub(super) async fn untag(call: &Call, given: Untag) -> Result<Answer, Fault> {
+pub(super) async fn untag(call: &Call<'_>, given: Untag) -> Result<Answer, Fault> {
     let removed = given.tag_keys.ok_or_else(|| Fault::missing("TagKeys"))?;
     let changed = removed.into_iter().map(|key| (key, None));
     change(call, given.queue_url.as_deref(), changed.collect()).await
 }
 
-pub(super) async fn list(call: &Call, given: List) -> Result<Answer, Fault> {
+pub(super) async fn list(call: &Call<'_>, given: List) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let view = call.broker.get_queue(queue).await.map_err(fault)?;
     Ok(call.done(&Listed { tags: view.settings.tags }))
 }
 
 async fn change(
-    call: &Call,
+    call: &Call<'_>,
     url: Option<&str>,
     changed: BTreeMap<String, Option<String>>,
 ) -> Result<Answer, Fault> {

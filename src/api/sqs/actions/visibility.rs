@@ -42,7 +42,7 @@ struct Written {
     seconds: i64,
 }
 
-pub(super) async fn change(call: &Call, given: Entry) -> Result<Answer, Fault> {
+pub(super) async fn change(call: &Call<'_>, given: Entry) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let (entry, written) = match parse(call, given) {
         Ok(parsed) => parsed,
@@ -57,7 +57,7 @@ pub(super) async fn change(call: &Call, given: Entry) -> Result<Answer, Fault> {
     Ok(Answer::nothing())
 }
 
-pub(super) async fn batch(call: &Call, given: Batch) -> Result<Answer, Fault> {
+pub(super) async fn batch(call: &Call<'_>, given: Batch) -> Result<Answer, Fault> {
     let queue = call.queue(given.queue_url.as_deref())?;
     let entries = batch::entries(given.entries, ENTRY, |entry| entry.id.as_deref())?;
     let parsed = entries.into_iter().map(|mut entry| {
@@ -73,7 +73,7 @@ pub(super) async fn batch(call: &Call, given: Batch) -> Result<Answer, Fault> {
     Ok(call.done(&Results::done(all, outcomes)))
 }
 
-fn parse(call: &Call, entry: Entry) -> Result<((LeaseRef, Millis), Written), Fault> {
+fn parse(call: &Call<'_>, entry: Entry) -> Result<((LeaseRef, Millis), Written), Fault> {
     let handle = handle(entry.receipt_handle)?;
     let seconds = entry.visibility_timeout.ok_or_else(|| Fault::missing("VisibilityTimeout"))?;
     let timeout = timeout(seconds)?;
