@@ -4,12 +4,18 @@
 //!
 //! `cargo bench --bench sqs`. `LEDGERQ_BENCH_DIR` and `LEDGERQ_BENCH_SECONDS` are those of the
 //! other benches.
+//!
+//! Each is measured twice: with callers whose threads the system places, and with callers that are
+//! kept to half of the processors while both servers may have all, as callers leave a server its
+//! own who are on another machine. The allocator keeps freed memory as long as in `ledgerq` itself,
+//! and a round before the first fills the cache of the newest messages.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures and tells")]
 
 use std::{
     net::SocketAddr,
     path::PathBuf,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -28,10 +34,11 @@ use ledgerq::{
     server,
     types::{QueueName, SettingsPatch},
 };
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    runtime::Runtime,
+    runtime::{Builder, Runtime},
 };
 
 #[global_allocator]
@@ -41,11 +48,20 @@ const BODY_BYTES: usize = 1024;
 const CALLERS: usize = 64;
 const QUEUE: &str = "bench";
 const ROUNDS: usize = 3;
+/// What `ledgerq` tells its allocator, which reads this when a process begins.
+const KEEP: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "600000");
 /// As long as what the endpoint answers.
 const ANSWER: &str = "{\"MessageId\":\"00000000-0000-8000-8000-000000000000\",\"MD5OfMessageBody\":\
                       \"5d41402abc4b2a76b9719d911017c592\"}";
 
 fn main() {
+    if std::env::var_os(KEEP.0).is_none() {
+        let program = std::env::current_exe().expect("this program has a path");
+        let mut again = Command::new(program);
+        again.args(std::env::args_os().skip(1)).env(KEEP.0, KEEP.1);
+        let ended = again.status().expect("it can be started");
+        std::process::exit(ended.code().unwrap_or(1));
+    }
     let runtime = Runtime::new().expect("a runtime can be made");
     let base = std::env::var_os("LEDGERQ_BENCH_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let scratch = Scratch::new(&base).expect("the scratch directory can be made");
@@ -54,14 +70,38 @@ fn main() {
     let endpoint = runtime.block_on(serve_endpoint(&broker));
     let threads = Apart::new().expect("threads can be made");
     let nothing = serve_nothing(&threads);
-    println!("{:<28} {:>10} {:>10} {:>7}", "shape", "null/s", "ledgerq/s", "ratio");
-    for _ in 0..ROUNDS {
-        let null_rate = runtime.block_on(sends(nothing));
-        let rate = runtime.block_on(sends(endpoint));
-        let shape = format!("SQS SendMessage, {CALLERS} callers");
-        println!("{shape:<28} {null_rate:>10.0} {rate:>10.0} {:>7.2}", rate / null_rate);
+    runtime.block_on(sends(endpoint));
+    println!("{:<54} {:>9} {:>10} {:>6}", "shape", "null/s", "ledgerq/s", "ratio");
+    compare(&runtime, "", nothing, endpoint);
+    match kept_to_half() {
+        Some(half) => compare(&half, " on half of the processors", nothing, endpoint),
+        None => println!("callers have no processors for themselves here: there is only one"),
     }
     runtime.block_on(broker.stop());
+}
+
+fn compare(callers: &Runtime, place: &str, nothing: SocketAddr, endpoint: SocketAddr) {
+    let shape = format!("SQS SendMessage, {CALLERS} callers{place}");
+    for _ in 0..ROUNDS {
+        let null_rate = callers.block_on(sends(nothing));
+        let rate = callers.block_on(sends(endpoint));
+        println!("{shape:<54} {null_rate:>9.0} {rate:>10.0} {:>6.2}", rate / null_rate);
+    }
+}
+
+/// Threads that run on the upper half of the processors that this process may have.
+fn kept_to_half() -> Option<Runtime> {
+    let all = sched_getaffinity(None).expect("every process has some");
+    let mut some = CpuSet::new();
+    let given = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu));
+    given.skip(all.count().div_ceil(2) as usize).for_each(|cpu| some.set(cpu));
+    let place = move || sched_setaffinity(None, &some).expect("they are this process's");
+    let threads = some.count() as usize;
+    (threads > 0).then(|| {
+        let mut builder = Builder::new_multi_thread();
+        let builder = builder.worker_threads(threads).enable_all().on_thread_start(place);
+        builder.build().expect("a runtime can be made")
+    })
 }
 
 fn seconds() -> Duration {
