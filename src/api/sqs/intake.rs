@@ -60,11 +60,12 @@ impl Intake {
         let mut read = pin!(self.read(body));
         // The transport has a short body in hand and gives it out once it was asked for it. No
         // clock is set for those.
-        for _ in 0..2 {
-            if let Some(taken) = read.as_mut().now_or_never() {
-                return taken;
-            }
-            again().await;
+        if let Some(taken) = read.as_mut().now_or_never() {
+            return taken;
+        }
+        again().await;
+        if let Some(taken) = read.as_mut().now_or_never() {
+            return taken;
         }
         tokio::time::timeout(self.time_max, read).await.unwrap_or_else(|_| {
             Err(Fault::new(Kind::RequestTimeout, "The body of the request did not come in time."))

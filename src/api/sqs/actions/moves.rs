@@ -12,7 +12,7 @@ use crate::{
         limits::MOVES_LISTED_MAX,
         refusal::{fault, not_a_dead_letter_queue},
         request::{Answer, Call},
-        urls,
+        urls::{self, Place},
     },
     types::{
         MoveFilter, MoveOutcome, MoveSpec, MoveTaskView, QueueName, Rejection, TaskId, limits,
@@ -104,7 +104,7 @@ pub(super) async fn start(call: &Call<'_>, given: Start) -> Result<Answer, Fault
         other => refused(other, "DestinationArn"),
     })?;
     let task = task.expect("a move that is no dry run has a task");
-    Ok(call.done(&Started { task_handle: sealed(call, task, &source) }))
+    Ok(call.done(&Started { task_handle: sealed(&call.place(), task, &source) }))
 }
 
 pub(super) async fn list(call: &Call<'_>, given: List) -> Result<Answer, Fault> {
@@ -118,7 +118,8 @@ pub(super) async fn list(call: &Call<'_>, given: List) -> Result<Answer, Fault> 
     })?;
     there(call, &source).await?;
     let tasks = call.broker.list_moves(Some(source), count_max).await.map_err(fault)?;
-    Ok(call.done(&Listed { results: tasks.iter().map(|task| told(call, task)).collect() }))
+    let place = call.place();
+    Ok(call.done(&Listed { results: tasks.iter().map(|task| told(&place, task)).collect() }))
 }
 
 pub(super) async fn cancel(call: &Call<'_>, given: Cancel) -> Result<Answer, Fault> {
@@ -139,7 +140,7 @@ pub(super) async fn cancel(call: &Call<'_>, given: Cancel) -> Result<Answer, Fau
     Ok(call.done(&Cancelled { approximate_number_of_messages_moved }))
 }
 
-fn told(call: &Call<'_>, task: &MoveTaskView) -> Told {
+fn told(place: &Place, task: &MoveTaskView) -> Told {
     let status = match &task.outcome {
         None if task.cancelling => "CANCELLING",
         None => "RUNNING",
@@ -153,10 +154,10 @@ fn told(call: &Call<'_>, task: &MoveTaskView) -> Told {
     };
     let is_running = status == "RUNNING";
     Told {
-        task_handle: is_running.then(|| sealed(call, task.id, &task.spec.source)),
+        task_handle: is_running.then(|| sealed(place, task.id, &task.spec.source)),
         status,
-        source_arn: call.place().arn(&task.spec.source),
-        destination_arn: task.spec.target.as_ref().map(|target| call.place().arn(target)),
+        source_arn: place.arn(&task.spec.source),
+        destination_arn: task.spec.target.as_ref().map(|target| place.arn(target)),
         max_number_of_messages_per_second: task.spec.rate_max,
         approximate_number_of_messages_moved: task.moved_count,
         approximate_number_of_messages_to_move: task.to_move_count,
@@ -205,8 +206,8 @@ fn gone(parameter: &str) -> Fault {
     Fault::new(Kind::ResourceNotFound, message)
 }
 
-fn sealed(call: &Call<'_>, task: TaskId, source: &QueueName) -> String {
-    let handle = json!({"taskId": task.to_string(), "sourceArn": call.place().arn(source)});
+fn sealed(place: &Place, task: TaskId, source: &QueueName) -> String {
+    let handle = json!({"taskId": task.to_string(), "sourceArn": place.arn(source)});
     BASE64_STANDARD.encode(handle.to_string())
 }
 
